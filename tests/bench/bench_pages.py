@@ -1,0 +1,120 @@
+"""Lists and dashboards under load: 20 people at once, each turning to the next page a second after the last, on both databases.
+
+The city is imported, checked and served as a user would have it: gunicorn with two workers on loopback, every answer a whole page. Besides its
+tickets it has a month that is being reported, a cross-check under way, applications, filings and red lights on the negative list.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import date, datetime
+from datetime import time as clock_time
+from pathlib import Path
+
+from sqlalchemy import Engine, func, select
+
+from tests.bench.report import Report
+from tests.bench.visiting import Browser, count_anew, environment, p95, served, visit
+from tests.casework.approval_room import USE
+from workflow.access.demonstration import create_demonstration_accounts
+from workflow.access.models import Account
+from workflow.casework.filing_drafting import Opening, open_filing
+from workflow.casework.matters import open_matter
+from workflow.clock import SHANGHAI
+from workflow.db import reading, writing
+from workflow.demo.bundle import DATASETS
+from workflow.demo.city import CitySize
+from workflow.demo.making import make_files
+from workflow.engine.actors import Person
+from workflow.engine.steps import require_moved, take_step
+from workflow.engine.timers import fire_due
+from workflow.periodic.monthly import open_month
+from workflow.quality.daily import check_day
+from workflow.quality.models import Ticket
+from workflow.registry.importing.run import import_file
+from workflow.registry.tables import TABLES
+
+ON = date(2026, 11, 12)
+LATER = "2026-11-23T10:00:00+08:00"
+USERS, SECONDS = 20, 60
+EVERYBODY = (
+    "/", "/tasks", "/tasks?view=all", "/tickets", "/tickets?light=red&sort=rule", "/tickets?by=cause", "/roster/person",
+    "/roster/contract", "/units", "/quality", "/red", "/rules", "/notices", "/matters/approval", "/matters/cross_check",
+    "/filings", "/monthly", "/monthly?matter=late", "/negative", "/suspensions", "/search?q=示例", "/law", "/calendar",
+)  # fmt: skip
+BOUND = 200  # ms, p95
+CLERK = Person("bench", {"unit_clerk": None})
+REVIEWER, LEADER = Person("reviewer", {"reviewer": None}), Person("leader", {"leader": None})
+
+
+def run(report: Report) -> None:
+    """Every page's p95, and that of all of them together, on every database at hand."""
+    people = report.scaled(200_000)
+    for engine in report.engines():
+        with tempfile.TemporaryDirectory(prefix="sandeng-pages-") as folder, report.database(engine) as opened:
+            url = opened.url.render_as_string(hide_password=False)
+            settings = {"SANDENG_DATA_DIR": folder, "SANDENG_DATABASE_URL": url, "SANDENG_CLOCK": LATER}
+            with environment(**settings, SANDENG_WEB_WORKERS="2", SANDENG_ENV="demo"):
+                tickets, accounts = _city(opened, Path(folder), people)
+                count_anew(opened)
+                with served() as web:
+                    browsers = [Browser(web.address, account) for account in accounts]
+                    worked = web.worked
+                    times = visit(browsers, EVERYBODY, SECONDS)
+                    worked = web.worked - worked
+        size = f"{people // 1000} 千人、{tickets} 张未结工单，{USERS} 人同时"
+        everything = [t for taken in times.values() for t in taken]
+        note = f"{len(everything)} 次，处理器每页 {worked / len(everything) * 1000:.0f} ms"
+        report.row(f"页面 p95（{size}）", engine, p95(everything), bound=BOUND, unit="ms", note=note)
+        for page, taken in times.items():
+            report.row(f"　{page}", engine, p95(taken), bound=BOUND, unit="ms", note=f"{len(taken)} 次")
+
+
+def _city(engine: Engine, folder: Path, people: int) -> tuple[int, list[str]]:
+    """Import, check, let some lights turn red, begin everything that has a list; returns the open tickets and the accounts of the visitors."""
+    files = folder / "files"
+    make_files(CitySize(people, ON), 0.09, files, "csv")
+    now = datetime.combine(ON, clock_time(6), SHANGHAI)
+    for dataset in DATASETS:
+        report = import_file(engine, dataset, files / f"{dataset}.csv", by="demo", now=now, may_write_locked=True)
+        assert not report.errors, report.errors[:3]
+    with writing(engine) as session:
+        create_demonstration_accounts(session, now=now)
+    check_day(engine, ON, now, kind="full")
+    fire_due(engine, datetime.combine(date(2026, 11, 23), clock_time(7), SHANGHAI))
+    now = datetime.combine(date(2026, 11, 23), clock_time(7, 30), SHANGHAI)
+    check_day(engine, now.date(), now)
+    _begin(engine, now)
+    return _look(engine)
+
+
+def _begin(engine: Engine, now: datetime) -> None:
+    """The month's reports, a cross-check with its pairs, an application and a filing of every other unit."""
+    unit = TABLES["unit"].c
+    with writing(engine) as session:
+        districts = set(session.scalars(select(unit.district_code)))
+        open_month(session, "2026-11", districts, now)
+    with writing(engine) as session:
+        form = {"year": "2026", "half": "2", "focus": "领导职数和在编状态"}
+        round_ = open_matter(session, "cross_check", None, form, now=now, actor=REVIEWER)
+        for do, actor in (("pair", REVIEWER), ("begin", LEADER)):
+            require_moved(take_step(session, "cross_check", do, [round_], now=now, actor=actor))
+    with reading(engine) as session:
+        units = session.scalars(select(unit.id).where(unit.removed_on.is_(None)).order_by(unit.id)).all()[::2]
+    for first in range(0, len(units), 100):
+        with writing(engine) as session:
+            asked = [
+                open_matter(session, "approval", one, USE, now=now, actor=CLERK) for one in units[first : first + 100]
+            ]
+            take_step(session, "approval", "submit", asked, now=now, actor=CLERK)
+            for one in units[first : first + 100]:
+                open_filing(session, Opening("position", one), actor=CLERK, now=now)
+
+
+def _look(engine: Engine) -> tuple[int, list[str]]:
+    with reading(engine) as session:
+        tickets = session.scalar(select(func.count()).where(Ticket.present, Ticket.level != "H")) or 0
+        clerks = session.scalars(select(Account.name).where(Account.name.like("clerk@%")).limit(USERS // 2)).all()
+        offices = session.scalars(select(Account.name).where(Account.name.like("reviewer%")).limit(USERS)).all()
+    engine.dispose()
+    return tickets, [*clerks, *offices][:USERS]

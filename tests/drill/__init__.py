@@ -1,0 +1,1 @@
+"""Drills: what the platform promises, proved at full size. Each is a function that returns a finding."""

@@ -1,0 +1,5 @@
+"""After every test of what comes round: each verdict that the history kept is given again by what it rested on."""
+
+from __future__ import annotations
+
+from tests.evidence.room import every_verdict_is_given_again  # noqa: F401  (fixture)

@@ -1,0 +1,1 @@
+"""The pages: one blueprint `bp` a subject; found and registered by name."""

@@ -1,0 +1,1 @@
+"""The mechanism: engine, calendar, registry, quality, casework, insight, access. Knows neither HTTP nor queues."""

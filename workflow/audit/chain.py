@@ -1,0 +1,110 @@
+"""The chain itself: canonical bytes of an entry, and appending under the lock of the head. Rows only; nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from workflow.audit.models import CHAIN, HEAD, ROW
+from workflow.audit.seal import Ring, ring
+
+GENESIS = "0" * 64
+# The columns that an entry's hash covers, in order.
+COVERED = (
+    "seq", "at", "actor", "on_behalf_of", "origin", "session_digest", "action", "object_kind", "object_key",
+    "unit_id", "case_id", "summary", "result", "key_id", "prev_hash",
+)  # fmt: skip
+_LONGEST = {
+    "actor": 64,
+    "on_behalf_of": 64,
+    "origin": 80,
+    "session_digest": 32,
+    "action": 80,
+    "object_kind": 40,
+    "object_key": 160,
+}
+
+# Built once: an entry ends every write transaction.
+_HEAD = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.at).where(HEAD.c.chain == CHAIN)
+_LOCKED = _HEAD.with_for_update()
+_ONWARD = update(HEAD).where(HEAD.c.chain == CHAIN, HEAD.c.seq == bindparam("from_seq"))
+_MOVE = _ONWARD.values(seq=bindparam("to_seq"), hash=bindparam("to_hash"), at=bindparam("to_at", type_=HEAD.c.at.type))
+_INSERT = insert(ROW)
+
+
+class Head(NamedTuple):
+    """The end of the chain: the last entry's number, hash and moment (UTC)."""
+
+    seq: int
+    hash: str
+    at: datetime | None = None
+
+
+def canonical(values: Sequence[Any]) -> bytes:
+    """The bytes that are sealed: the covered values as one JSON list; `at` as its text."""
+    return orjson.dumps(values)
+
+
+def moment_text(at: datetime) -> str:
+    """A moment as the hash covers it, 2026-03-02 01:00:00.000000 in UTC: just how SQLite keeps it."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def head(session: Session) -> Head:
+    """The end of the chain as this transaction sees it; number 0 before the first entry."""
+    row = session.execute(_HEAD).one_or_none()
+    return Head(0, GENESIS) if row is None else Head(*row)
+
+
+def append(session: Session, entries: Sequence[dict[str, Any]], keys: Ring | None = None) -> None:
+    """Append entries (values of the columns up to `result`, `summary` as a mapping) and move the head on.
+
+    The head's lock is held until the transaction ends: call it last. On SQLite the write lock serves.
+    """
+    keys = keys or ring()
+    last = locked_head(session, entries[0]["at"])
+    rows, seq, prev = [], last.seq, last.hash
+    for entry in entries:
+        seq += 1
+        row = {name: _fit(name, value) for name, value in entry.items()}
+        row |= {"seq": seq, "key_id": keys.current, "prev_hash": prev, "summary": _text(entry["summary"])}
+        prev = str(keys.seal(canonical([_covered(name, row[name]) for name in COVERED])))
+        rows.append(row | {"hash": prev})
+    connection = session.connection()
+    connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])
+    connection.execute(_MOVE, {"from_seq": last.seq, "to_seq": seq, "to_hash": prev, "to_at": rows[-1]["at"]})
+
+
+def locked_head(session: Session, now: datetime) -> Head:
+    """The head, locked; made at the first entry."""
+    connection = session.connection()
+    row = connection.execute(_LOCKED).one_or_none()
+    if row is None:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        first = dialect.insert(HEAD).values(chain=CHAIN, seq=0, hash=GENESIS, at=now)
+        connection.execute(first.on_conflict_do_nothing(index_elements=["chain"]))
+        row = connection.execute(_LOCKED).one()
+    return Head(*row)
+
+
+def _covered(name: str, value: Any) -> Any:
+    return moment_text(value) if name == "at" else value
+
+
+def _fit(name: str, value: Any) -> Any:
+    """A text as every database keeps it: no longer than its column, no NUL, no half characters."""
+    if not isinstance(value, str):
+        return value
+    clean = value.replace("\x00", "").encode("utf-8", "replace").decode()
+    return clean[: _LONGEST.get(name)]
+
+
+def _text(summary: Any) -> str:
+    plain = orjson.dumps(summary, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+    return plain.replace("\\u0000", "")

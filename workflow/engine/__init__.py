@@ -1,0 +1,1 @@
+"""Cases, steps, timers, outbox: the mechanism that carries out any process table. Knows nothing of staffing."""

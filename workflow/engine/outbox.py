@@ -1,0 +1,56 @@
+"""Rows for the world outside: written with the step, carried out after the commit. The same key twice is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Insert, TextClause, bindparam, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from workflow.db import UtcDateTime
+
+
+class Message(NamedTuple):
+    """One effect to carry out; `key` makes it unique for ever."""
+
+    topic: str
+    key: str
+    payload: dict[str, Any]
+
+
+def emit(session: Session, topic: str, key: str, payload: dict[str, Any], now: datetime) -> None:
+    """Writes one message; a key that is already there is left as it is."""
+    emit_all(session, [Message(topic, key, payload)], now)
+
+
+def emit_all(session: Session, messages: Iterable[Message], now: datetime) -> None:
+    """Writes many messages in one statement with one bound value: mass steps emit hundreds at a time."""
+    rows = orjson.dumps([message._asdict() for message in messages]).decode()
+    if rows != "[]":
+        session.execute(_inserting(session.get_bind().dialect.name), {"rows": rows, "now": now})
+
+
+@lru_cache
+def _inserting(dialect: str) -> TextClause:
+    if dialect == "postgresql":
+        each = "jsonb_array_elements(CAST(:rows AS jsonb)) AS each(value)"
+        topic, key, payload = "each.value ->> 'topic'", "each.value ->> 'key'", "each.value -> 'payload'"
+    else:
+        each = "json_each(:rows) AS each"
+        topic, key, payload = (f"json_extract(each.value, '$.{name}')" for name in Message._fields)
+    statement = text(
+        "INSERT INTO outbox (topic, key, payload, created_at, next_try_at, attempts) "
+        f"SELECT {topic}, {key}, {payload}, :now, :now, 0 FROM {each} WHERE true ON CONFLICT (key) DO NOTHING"
+    )
+    return statement.bindparams(bindparam("now", type_=UtcDateTime), bindparam("rows"))
+
+
+def insert_new(session: Session, model: Any, unique: list[str]) -> Insert:
+    """INSERT … ON CONFLICT DO NOTHING for the database at hand."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(model.__table__).on_conflict_do_nothing(index_elements=unique)

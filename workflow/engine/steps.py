@@ -1,0 +1,379 @@
+"""The one writer: opens cases and takes steps on sets of them. Nothing else changes a case's state; nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from workflow.clock import business_date
+from workflow.engine.actors import CLOCK, Actor
+from workflow.engine.arming import Armed, arm, cancel, kept
+from workflow.engine.auditing import note_step
+from workflow.engine.context import CaseRow, Request, StepContext
+from workflow.engine.definition import Definition, State
+from workflow.engine.judging import judge
+from workflow.engine.models import CASE, HISTORY, CaseHistory, ProcessDefinition
+from workflow.engine.outbox import insert_new
+from workflow.engine.registry import Book, book
+from workflow.engine.sets import among, bound, chunks, grouped, insert_for_cases
+from workflow.engine.statements import INSERT_HISTORY, keeping, locking, moving, noting_due
+from workflow.engine.verdicts import Verdict
+from workflow.errors import Conflict, NotAllowed, NotFound, Refused
+
+
+@dataclass(frozen=True)
+class NewCase:
+    """A case to open: `subject` is unique in its process, `day_zero` the fact that its terms count from (default: today)."""
+
+    unit_id: int | None
+    subject: str
+    title: str = ""
+    day_zero: date | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class StepResult:
+    """The ids of the cases that moved, and the verdicts that kept the others where they are."""
+
+    moved: list[int] = field(default_factory=list)
+    refused: dict[int, list[Verdict]] = field(default_factory=dict)
+
+    def add(self, other: StepResult) -> None:
+        """Takes in the result of another chunk."""
+        self.moved += other.moved
+        self.refused |= other.refused
+
+
+def open_cases(
+    session: Session,
+    process: str,
+    new: Sequence[NewCase],
+    *,
+    now: datetime,
+    actor: Actor,
+    on_behalf_of: str | None = None,
+) -> list[int]:
+    """Opens cases in the initial state; returns their ids in the order given.
+
+    Timers of the initial state are armed; what is due at once (a term of 0 working days) happens in the same transaction.
+    Raises NotAllowed where the definition names other roles under `opened_by`, Conflict for a subject already there.
+    """
+    in_force = book()
+    definition = in_force.process(process)
+    _prove_may_open(session, definition, new, actor)
+    pin(session, definition, now)
+    ids: list[int] = []
+    for part in chunks(new):
+        ids += _open(session, in_force, definition, part, Request("open", now, actor, on_behalf_of))
+    return ids
+
+
+def _prove_may_open(session: Session, definition: Definition, new: Sequence[NewCase], actor: Actor) -> None:
+    units = {case.unit_id for case in new if case.unit_id is not None}
+    allowed: set[int] = set()
+    for role in definition.opened_by:
+        if actor.has(role) and units <= (allowed := allowed | set(actor.reach(session, role, units))):
+            return
+    raise NotAllowed(
+        f"“{definition.title}”不由您发起", process=definition.process, opened_by=list(definition.opened_by)
+    )
+
+
+def pin(session: Session, definition: Definition, now: datetime) -> None:
+    """Keeps the text of a version under which cases run; one that is there stays as it is."""
+    row = {
+        "hash": definition.hash,
+        "process": definition.process,
+        "version": definition.version,
+        "text": definition.text,
+        "first_used_at": now,
+    }
+    session.execute(insert_new(session, ProcessDefinition, ["hash"]), [row])
+
+
+def _open(
+    session: Session, in_force: Book, definition: Definition, new: Sequence[NewCase], request: Request
+) -> list[int]:
+    now, today = request.now, business_date(request.now)
+    state = definition.states[definition.initial]
+    standing = {"process": definition.process, "definition": definition.hash, "version": 1, **_standing(state)}
+    opening = {"opened_at": now, "opened_by": request.actor.account, "state_since": now}
+    rows = [
+        {
+            **standing,
+            **opening,
+            "unit_id": case.unit_id,
+            "subject": case.subject,
+            "title": case.title,
+            "day_zero": case.day_zero or today,
+            "data": dict(case.data),
+        }
+        for case in new
+    ]
+    _prove_new(session, definition, [case.subject for case in new])
+    ids = list(session.scalars(insert(CASE).returning(CASE.c.id, sort_by_parameter_order=True), rows))
+    cases = [
+        CaseRow(
+            id=id_, assignee=None, **{name: row[name] for name in CaseRow._fields if name not in ("id", "assignee")}
+        )
+        for id_, row in zip(ids, rows, strict=True)
+    ]
+    since = [now] * len(cases)
+    _write_history(session, cases, request, state.name, since, {}, opening=True)
+    armed = arm(session, in_force, definition, state.name, cases, [today] * len(cases), opening=True)
+    for due_at, ours in grouped((moment, id_) for id_, moment in armed.due_at.items()).items():
+        session.execute(update(CASE).where(among(session, CASE.c.id, ours)).values(due_at=due_at))
+    _do_at_once(session, cases, armed, request)
+    return ids
+
+
+def _prove_new(session: Session, definition: Definition, subjects: Collection[str]) -> None:
+    taken = select(CASE.c.subject).where(CASE.c.process == definition.process)
+    for subject in session.scalars(
+        taken.where(CASE.c.subject.in_(subjects))
+    ):  # no LIMIT: it tempts the planner to scan
+        raise Conflict(f"“{definition.title}”已有同一事项", subject=subject)
+
+
+def take_step(
+    session: Session,
+    process: str,
+    do: str,
+    case_ids: Iterable[int],
+    *,
+    now: datetime,
+    actor: Actor,
+    on_behalf_of: str | None = None,
+    reason: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    effective_at: datetime | Mapping[int, datetime] | None = None,
+    day_zero: Mapping[int, date] | None = None,
+    versions: Mapping[int, int] | None = None,
+) -> StepResult:
+    """Moves a set of cases through one action, in chunks of 500; one click is a set of one.
+
+    1. Locks the cases in the order of their ids. Raises NotFound for an id that is no case of the process, and Conflict
+       where `versions` (case id → version seen) shows that somebody acted since.
+    2. Judges each case: from-state, role, inputs needed, all guards. The refused stay as they are, with their verdicts.
+    3. Effects; then state, light, inbox, timers and history of the moved, set-based.
+    4. What is due at once in the new state follows in the same transaction.
+    """
+    request = Request(do, now, actor, on_behalf_of, reason, inputs or {}, effective_at, day_zero or {})
+    result = StepResult()
+    for ids in chunks(sorted(set(case_ids))):
+        cases = lock_cases(session, process, ids)
+        _prove_all_there(ids, cases)
+        if versions:
+            _prove_unchanged(session, cases, versions)
+        result.add(advance(session, cases, request))
+    return result
+
+
+def require_moved(result: StepResult) -> StepResult:
+    """The result where every case moved. Raises NotAllowed or Refused with all verdicts otherwise."""
+    for verdicts in result.refused.values():
+        missing = [verdict for verdict in verdicts if not verdict.holds]
+        if any(verdict.guard == "role" for verdict in missing):
+            raise NotAllowed(verdicts=[verdict.as_json() for verdict in verdicts])
+        raise Refused("；".join(verdict.says for verdict in missing), verdicts=verdicts)
+    return result
+
+
+def lock_cases(session: Session, process: str, ids: Collection[int], *, skip_locked: bool = False) -> list[CaseRow]:
+    """The cases in the order of their ids, locked until the transaction ends (on SQLite the write lock does it).
+
+    The process is not a condition of the statement: it tempts both planners to read every case of the process.
+    """
+    shape, chosen = bound(session, ids)
+    rows = session.execute(locking(shape, CaseRow._fields, skip_locked=skip_locked), {"ids": chosen})
+    return [CaseRow._make(row) for row in rows.all() if row.process == process]
+
+
+def _prove_all_there(ids: Collection[int], cases: Sequence[CaseRow]) -> None:
+    missing = set(ids) - {case.id for case in cases}
+    if missing:
+        raise NotFound(ids=sorted(missing))
+
+
+def _prove_unchanged(session: Session, cases: Sequence[CaseRow], versions: Mapping[int, int]) -> None:
+    for case in cases:
+        seen = versions.get(case.id, case.version)
+        if seen == case.version:
+            continue
+        since = select(CaseHistory).where(CaseHistory.case_id == case.id, CaseHistory.version > seen)
+        acts = session.scalars(since.order_by(CaseHistory.version)).all()
+        what = [{"do": act.do, "actor": act.actor, "at": act.at.isoformat(), "to": act.to_state} for act in acts]
+        title = book().version(session, case.definition).title_of
+        says = "、".join(f"{act.actor} 已办理“{title(act.do)}”" for act in acts)
+        raise Conflict(f"您打开之后，{says}，请刷新后重试", case=case.id, version=case.version, since=what)
+
+
+def advance(session: Session, cases: Sequence[CaseRow], request: Request) -> StepResult:
+    """Steps 2 to 4 of take_step on cases that are already locked."""
+    in_force, result = book(), StepResult()
+    for hash_, ours in grouped((case.definition, case) for case in cases).items():
+        definition = in_force.version(session, hash_)
+        judged = judge(session, in_force, definition, ours, request)
+        result.refused |= judged.refused
+        for step, may in judged.moving:
+            context = StepContext(session, in_force, definition, step, may, request)
+            _carry_out(context, judged.verdicts)
+            result.moved += context.ids
+    return result
+
+
+def _carry_out(context: StepContext, verdicts: Mapping[int, list[Verdict]]) -> None:
+    session, definition, request = context.session, context.definition, context.request
+    for name in context.step.then:
+        context.book.effects[name](context)
+    sources = grouped((case.state, case.id) for case in context.cases)
+    for source, ids in sources.items():
+        definition.destination(source, request.do)  # the library's own word on the move
+        goes_on = kept(definition, source, context.step.to)
+        running = {timer.do for timer in definition.timers_in(source)} - goes_on - {request.do if request.fired else ""}
+        if running:
+            cancel(session, ids, goes_on, request.now)
+    cases = _keep_changes(context)
+    since = [request.effective(case) for case in cases]
+    days = {moment: business_date(moment) for moment in set(since)}
+    armed = arm(session, context.book, definition, context.step.to, cases, [days[moment] for moment in since])
+    # History refers to the case, and goes in while the row that is locked is the one that it refers to.
+    _write_history(session, cases, request, context.step.to, since, verdicts)
+    _move(context, sources, cases, since, armed)
+    if armed.at_once:
+        state = definition.states[context.step.to]
+        moved = [_moved(case, state, moment) for case, moment in zip(cases, since, strict=True)]
+        _do_at_once(session, moved, armed, request)
+
+
+def _keep_changes(context: StepContext) -> list[CaseRow]:
+    """Writes what effects put into the cases' data and a new day zero; returns the cases as they are with it."""
+    zero, changes = context.request.day_zero, context.changes
+    if not zero and not changes:
+        return context.cases
+    cases = [
+        case._replace(
+            day_zero=zero.get(case.id, case.day_zero), data={**case.data, **changes.get(case.id, {})}
+        )
+        for case in context.cases
+    ]  # fmt: skip
+    changed = [case for case in cases if case.id in zero or case.id in changes]
+    if changed:
+        rows = [{"case": case.id, "zero": case.day_zero, "kept": case.data} for case in changed]
+        context.session.execute(keeping(), rows)
+    return cases
+
+
+def _standing(state: State) -> dict[str, Any]:
+    return {"state": state.name, "light": state.light, "open": state.open, "inbox": state.inbox}
+
+
+def _moved(case: CaseRow, state: State, since: datetime) -> CaseRow:
+    return case._replace(
+        state=state.name, light=state.light, version=case.version + 1, assignee=None, state_since=since
+    )  # fmt: skip
+
+
+def _move(
+    context: StepContext,
+    sources: Mapping[str, list[int]],
+    cases: Sequence[CaseRow],
+    since: Sequence[datetime],
+    armed: Armed,
+) -> None:
+    """State, light, inbox, version, earliest timer: one UPDATE for the cases that share them. Nobody holds the case any more."""
+    session, definition, state = context.session, context.definition, context.definition.states[context.step.to]
+    standing = {**_standing(state), "closed_at": None if state.open else context.now}
+    due = armed.due_at
+    groups = grouped(((moment, due.get(case.id)), case.id) for case, moment in zip(cases, since, strict=True))
+    for (moment, due_at), ids in groups.items():
+        values = {**standing, "state_since": moment, "due_at": due_at}
+        shape, chosen = bound(session, ids)
+        session.execute(moving(shape), {f"to_{name}": value for name, value in values.items()} | {"ids": chosen})
+    runs_on = [id_ for source, ids in sources.items() if kept(definition, source, state.name) for id_ in ids]
+    if runs_on:
+        note_due(session, runs_on)
+
+
+def _write_history(
+    session: Session,
+    cases: Sequence[CaseRow],
+    request: Request,
+    to: str,
+    since: Sequence[datetime],
+    verdicts: Mapping[int, list[Verdict]],
+    *,
+    opening: bool = False,
+) -> None:
+    """One history row for each case: INSERT … SELECT for those that share everything, rows otherwise.
+
+    `since`: for each case the moment from which it stands in the state `to`; `opening`: it came from no state.
+    """
+    left = [None if opening else case.state for case in cases]
+    note_step(session, cases, request, to, None if opening else {case.state for case in cases})
+    facts: dict[str, Any] = {"inputs": dict(request.inputs)} if request.inputs else {}
+    groups = grouped(((source, moment), case) for source, moment, case in zip(left, since, cases, strict=True))
+    taking = 0 if opening else 1  # the case row still shows the version before the step
+    if len(groups) > 4 or any(verdicts.get(case.id) for case in cases if verdicts):
+        rows: list[dict[str, Any]] = [
+            {
+                **_act(request, source, moment),
+                "case_id": case.id,
+                "version": case.version + taking,
+                "to_state": to,
+                "facts": facts | _told(verdicts.get(case.id, [])),
+            }
+            for source, moment, case in zip(left, since, cases, strict=True)
+        ]
+        session.execute(INSERT_HISTORY, rows if len(rows) > 1 else rows[0])
+        return
+    for (source, moment), ours in groups.items():
+        act = {**_act(request, source, moment), "to_state": to, "facts": facts}
+        insert_for_cases(session, HISTORY, [case.id for case in ours], act, version="version", bump=taking)
+
+
+def _act(request: Request, source: str | None, effective_at: datetime) -> dict[str, Any]:
+    return {
+        "do": request.do,
+        "from_state": source,
+        "actor": request.actor.account,
+        "on_behalf_of": request.on_behalf_of,
+        "at": request.now,
+        "effective_at": effective_at,
+        "reason": request.reason,
+    }
+
+
+def _told(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """The verdicts as they were given, and by guard what they rested on."""
+    if not verdicts:
+        return {}
+    read = {verdict.guard: dict(verdict.read) for verdict in verdicts if verdict.read is not None}
+    return {"verdicts": [verdict.as_json() for verdict in verdicts]} | ({"read": read} if read else {})
+
+
+def _do_at_once(session: Session, cases: Sequence[CaseRow], armed: Armed, request: Request) -> None:
+    """What is due at once in the new state, by the clock and effective at the same moment."""
+    by_id = {case.id: case for case in cases}
+    for do, ids in armed.at_once.items():
+        effective = {id_: by_id[id_].state_since for id_ in ids}
+        advance(
+            session, [by_id[id_] for id_ in ids], Request(do, request.now, CLOCK, effective_at=effective, fired=True)
+        )
+
+
+def note_due(session: Session, case_ids: Collection[int]) -> None:
+    """Copies the earliest armed timer of each case to the case, for sorting."""
+    shape, chosen = bound(session, case_ids)
+    session.execute(noting_due(shape), {"ids": chosen})
+
+
+def move_to_unit(session: Session, case_ids: Collection[int], unit_id: int) -> None:
+    """Notes that the cases now concern another unit (their record moved); state and timers stay."""
+    session.execute(update(CASE).where(among(session, CASE.c.id, case_ids)).values(unit_id=unit_id))

@@ -1,0 +1,1 @@
+"""Figures: read-only functions that pages and reports show."""

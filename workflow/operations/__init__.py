@@ -1,0 +1,1 @@
+"""Running the platform: daily jobs, requests for long work, notices, heartbeats. Rows only: the workers do the work, the pages show it."""

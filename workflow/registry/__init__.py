@@ -1,0 +1,1 @@
+"""Units, posts, people, contract staff and ledgers: records, their versions, import and export."""
