@@ -102,6 +102,8 @@ NAVIGATION = (
     (
         "安全",
         (
+            Entry("账号和授权", "person-gear", "accounts.page"),
+            Entry("授权变更", "key", "matters.page", "grant_change"),
             Entry("登录会话", "person-lock", "sessions.page"),
             Entry("月排查", "clipboard-check", "matters.page", "security_check"),
             Entry("季更新", "arrow-repeat", "matters.page", "security_update"),
@@ -272,7 +274,10 @@ def fact_says(fact: Any) -> str:
 
 
 def actor_title(account: str) -> str:
-    """An account, or the part of the platform that acted."""
+    """An account, or the part of the platform that acted; of the command line, its user."""
+    origin, _, user = account.partition(":")
+    if user and origin in ORIGINS:
+        return f"{ORIGINS[origin]}（{user}）"
     return PLATFORM_ROLES.get(account) or ORIGINS.get(account, account)
 
 

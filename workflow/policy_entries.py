@@ -169,6 +169,7 @@ ENTRIES: dict[str, Known] = {
     "incident.eradicate": Known("working_days", "city"),
     "incident.recover": Known("working_days", "city"),
     "incident.review": Known("working_days", "city"),
+    "grant.approval": Known("working_days", "city"),
     "alarm.readings": Known("count", "city"),
     "alarm.exports": Known("count", "city"),
     "alarm.lockouts": Known("count", "city"),

@@ -10,7 +10,16 @@ import pytest
 from tests.web.conftest import COUNTY, Visitor
 
 LINK = re.compile(r'<li><a href="([^"]*)"')
-PEOPLE = [f"clerk@{COUNTY}", f"head@{COUNTY}", "reviewer", "leader@330282", "security", "auditor", "sysadmin"]
+PEOPLE = [
+    f"clerk@{COUNTY}",
+    f"head@{COUNTY}",
+    "reviewer",
+    "leader@330282",
+    "security",
+    "security@330282",
+    "auditor",
+    "sysadmin",
+]
 
 
 @pytest.mark.parametrize("account", PEOPLE)

@@ -18,6 +18,7 @@ PEOPLE = {
     "reviewer": "reviewer@330282",
     "leader": "leader@330282",
     "security": "security",
+    "county_security": "security@330282",
     "auditor": "auditor",
     "sysadmin": "sysadmin",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import secrets
 from pathlib import Path
 
 import orjson
@@ -10,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from web.cli import sandeng
 from workflow import migrations
-from workflow.access.models import Account, AccountIdentity, BreakGlass
+from workflow.access.models import Account, AccountIdentity, BreakGlass, Grant
 from workflow.db import open_engine, reading
 from workflow.errors import BadInput, NotFound, Refused
 
@@ -82,3 +84,35 @@ def test_an_identity_is_bound_to_the_tenant_that_is_set(house: Path, monkeypatch
     engine.dispose()
     assert run("unbind", "li@330282", "zzd").exit_code == 0
     assert isinstance(run("unbind", "li@330282", "zzd").exception, NotFound)
+
+
+def test_in_production_a_grant_is_two_peoples_act(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECRET_KEY", "DATA_KEY"):
+        monkeypatch.setenv(f"SANDENG_{name}", secrets.token_hex(32))
+    monkeypatch.setenv("SANDENG_ENV", "production")
+    for name in ("one", "two", "li"):
+        assert run("add", name, "--name", "某某").exit_code == 0
+    for alone in ([], ["--by", "张", "--approved-by", "张"], ["--by", "张", "--approved-by", "one"]):
+        assert isinstance(run("grant", "one", "security", *alone).exception, Refused), alone
+    for name in ("one", "two"):
+        assert run("grant", name, "security", "--by", "张某", "--approved-by", "王某").exit_code == 0
+    assert isinstance(run("grant", "li", "auditor").exception, Refused)
+    assert isinstance(run("grant", "li", "auditor", "--by", "张某", "--approved-by", "王某").exception, NotFound)
+    told = orjson.loads(run("grant", "li", "auditor", "--by", "one", "--purpose", "审计").stdout)
+    assert told["state"] == "proposed"
+    assert isinstance(run("approve", str(told["case"]), "--by", "one").exception, Refused)
+    assert run("approve", str(told["case"]), "--by", "two").exit_code == 0
+    engine = open_engine(f"sqlite:///{house}")
+    with reading(engine) as session:
+        rows = {row.account: (row.granted_by, row.approved_by) for row in session.query(Grant)}
+    engine.dispose()
+    assert rows == {"one": ("张某", "王某"), "two": ("张某", "王某"), "li": ("one", "two")}
+
+
+def test_the_operator_is_recorded(house: Path) -> None:
+    run("add", "li", "--name", "某某")
+    run("grant", "li", "auditor")
+    engine = open_engine(f"sqlite:///{house}")
+    with reading(engine) as session:
+        assert session.query(Grant).one().granted_by == f"cli:{getpass.getuser()}"
+    engine.dispose()

@@ -17,6 +17,7 @@ from web.typed_forms import sent_fields
 from workflow.access.scopes import Actor
 from workflow.access.substitution import lendable, opener, stand_ins
 from workflow.casework.approval_page import Line, balance_lines
+from workflow.casework.granting import PROCESS as GRANT
 from workflow.casework.matters import open_matter
 from workflow.casework.seeing import may_see
 from workflow.engine.definition import Definition
@@ -84,8 +85,10 @@ def _kinds(definition: Definition) -> dict[str, str]:
 @bp.get("/matters/<process>/new")
 @permission("matter.read")
 def new(process: str) -> Any:
-    """The empty form; what stands in the address is filled in."""
+    """The empty form; what stands in the address is filled in. A grant is asked for on its account's page."""
     definition = _openable(process)
+    if process == GRANT:
+        return redirect(url_for("accounts.page"))
     unit = argument("unit") or own_unit_code(session(), actor())
     given = {field.name: argument(field.name, limit=4000) for field in definition.form}
     return _form(definition, unit, given)

@@ -60,38 +60,52 @@ def create_account(session: Session, *, name: str, person_name: str, now: dateti
 
 
 def grant(session: Session, *, account: str, role_name: str, scope: str, now: datetime, by: str, **more: Any) -> Grant:
-    """Give a role from today on (办法16 分级管理、分类赋权). `unit_id` or `district` name the scope; `until_on` is the last day."""
+    """Give a role from today on (办法16 分级管理、分类赋权). `unit_id` or `district` name the scope; `until_on` is the last day.
+
+    `approved_by`, `case_id`: the second person and the case of a change approved by two (workflow.casework.granting).
+    """
     if session.get(Account, account) is None:
         raise NotFound(f"没有账号 {account}")
     if role(role_name).scope != scope:
         raise BadInput(f"角色“{role(role_name).title}”的授权范围应为 {role(role_name).scope}")
+    if more.get("approved_by") in (by, account):
+        raise Refused("授权须由提出人和本人以外的另一人批准")
     _prove_compatible(session, account, role_name, business_date(now))
     more.setdefault("from_on", business_date(now))
     row = Grant(account=account, role=role_name, scope=scope, granted_at=now, granted_by=by, **more)
     session.add(row)
     session.flush()
     given = {"grant": row.id, "role": role_name, "scope": scope, "district": row.district, "until": row.until_on}
+    given["approved_by"] = row.approved_by
     note(session, "account.grant", at=now, actor=by, kind="account", key=account, unit_id=row.unit_id, summary=given)
     return row
 
 
 def _prove_compatible(session: Session, account: str, role_name: str, on: date) -> None:
     """Who runs, guards or audits the platform does no business, and nobody checks what they made themselves (办法16)."""
-    held = {row.role for row in session.execute(grants_in_force(account, on))}
-    clash = sorted(role(name).title for name in held & role(role_name).excludes)
-    if clash:
+    if clash := clashing(session, account, role_name, on):
         raise Refused(f"“{role(role_name).title}”不得与“{'、'.join(clash)}”由同一人担任")
 
 
-def revoke(session: Session, grant_id: int, *, now: datetime, by: str, reason: str) -> None:
-    """Take a grant back from today on; the grant itself stays as it was."""
+def clashing(session: Session, account: str, role_name: str, on: date) -> list[str]:
+    """The titles of the roles held on a day that exclude another role, in order."""
+    held = {row.role for row in session.execute(grants_in_force(account, on))}
+    return sorted(role(name).title for name in held & role(role_name).excludes)
+
+
+def revoke(
+    session: Session, grant_id: int, *, now: datetime, by: str, reason: str, approved_by: str | None = None,
+    case_id: int | None = None,
+) -> None:  # fmt: skip
+    """Take a grant back from today on; the grant itself stays as it was. `approved_by`, `case_id`: as in `grant`."""
     given = session.get(Grant, grant_id)
     if given is None:
         raise NotFound(f"没有编号为 {grant_id} 的授权")
     if session.get(Revocation, grant_id):
         raise Conflict("该授权已收回")
-    session.add(Revocation(grant_id=grant_id, revoked_on=business_date(now), by=by, reason=reason, at=now))
-    taken = {"grant": grant_id, "role": given.role, "reason": told(reason)}
+    second = {"approved_by": approved_by, "case_id": case_id}
+    session.add(Revocation(grant_id=grant_id, revoked_on=business_date(now), by=by, reason=reason, at=now, **second))
+    taken = {"grant": grant_id, "role": given.role, "reason": told(reason), "approved_by": approved_by}
     note(
         session,
         "account.revoke",
@@ -104,27 +118,31 @@ def revoke(session: Session, grant_id: int, *, now: datetime, by: str, reason: s
     )
 
 
-def disable(session: Session, name: str, *, now: datetime, by: str = "system", why: str = "") -> None:
-    """Disable an account and end its sessions at once (办法16)."""
+def disable(session: Session, name: str, *, now: datetime, by: str = "system", why: str = "", reason: str = "") -> None:
+    """Disable an account and end its sessions at once (办法16): one officer's act, for it only takes away.
+
+    `why`: the word for a cause that the platform found; `reason`: what a person gave, told as a digest.
+    """
     account = session.get(Account, name)
     if account is None:
         raise NotFound(f"没有账号 {name}")
     account.disabled_on = min(account.disabled_on or business_date(now), business_date(now))
     end_all_sessions(session, name, "disabled", now)
-    summary = {"why": why} if why else None
+    summary = {**({"why": why} if why else {}), **({"reason": told(reason)} if reason else {})}
     note(
         session, "account.disable", at=now, actor=by, kind="account", key=name, unit_id=account.unit_id, summary=summary
     )
 
 
-def enable(session: Session, name: str, *, now: datetime, by: str) -> None:
+def enable(session: Session, name: str, *, now: datetime, by: str, approved_by: str = "") -> None:
     """Let a disabled account in again; its ninety days count from now."""
     account = session.get(Account, name)
     if account is None or account.disabled_on is None:
         raise NotFound(f"没有停用的账号 {name}")
     account.disabled_on, account.enabled_at = None, now
     forget_failures(account)
-    note(session, "account.enable", at=now, actor=by, kind="account", key=name, unit_id=account.unit_id)
+    second = {"approved_by": approved_by} if approved_by else None
+    note(session, "account.enable", at=now, actor=by, kind="account", key=name, unit_id=account.unit_id, summary=second)
 
 
 def authenticate(

@@ -1,4 +1,4 @@
-"""Demonstration accounts (CONTRACT): a clerk and a head of every unit, the offices' staff, three administrators. Never in production."""
+"""Demonstration accounts (CONTRACT): a clerk and a head of every unit, the offices' staff, the administrators. Never in production."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def create_demonstration_accounts(session: Session, *, now: datetime, by: str = 
     """Accounts for every unit and office that lacks them; the one password is hashed once. Returns how many were made."""
     unit = TABLES["unit"].c
     units = session.execute(select(unit.id, unit.unit_code, unit.name, unit.district_code).order_by(unit.id)).all()
-    people = [*_administrators(), *_offices({row.district_code for row in units} | {CITY}), *_unit_people(units)]
+    districts = {row.district_code for row in units} | {CITY}
+    people = [*_administrators(), *_offices(districts), *_county_officers(districts), *_unit_people(units)]
     shared = {
         "password_hash": hash_password(PASSWORD),
         "demo": True,
@@ -67,6 +68,8 @@ def _grant(account: str, given: dict[str, Any], on: date, now: datetime, by: str
 def _administrators() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for number, (name, title) in enumerate(ADMINISTRATORS.items()):
         yield _account(name, title, None, CITY, number), {"role": name, "scope": "platform"}
+    second = _account("security2", ADMINISTRATORS["security"], None, CITY, len(ADMINISTRATORS))
+    yield second, {"role": "security", "scope": "platform"}  # who approves what the first proposes
 
 
 def _offices(districts: Iterable[str | None]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -83,6 +86,13 @@ def _offices(districts: Iterable[str | None]) -> Iterator[tuple[dict[str, Any], 
                     "district": district,
                 },
             )
+
+
+def _county_officers(districts: Iterable[str | None]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    for number, district in enumerate(sorted(d for d in districts if d and d != CITY)):
+        title = f"{dictionary().codes['region'].label(district)}数据安全管理员"
+        given = {"role": "county_security", "scope": "district", "district": district}
+        yield _account(f"security@{district}", title, None, district, 5 + 2 * number), given
 
 
 def _unit_people(units: Iterable[Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, String, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, String, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from workflow.access.accounts import disable
@@ -21,6 +21,7 @@ from workflow.registry.models import UnitClosure
 from workflow.registry.tables import TABLES
 
 DORMANT = timedelta(days=90)
+NEARLY = timedelta(days=60)  # unused for that long: disabled within a month
 LEFT = {
     "person": ("estab_status", "出编"),
     "contract": ("status", "离职"),
@@ -64,6 +65,18 @@ def disable_dormant(session: Session, now: datetime, *, by: str = "system") -> i
         _enabled(now), ~used, ~emergency, func.coalesce(Account.enabled_at, Account.created_at) < since
     )
     return _disable(session, [Gone(row.name, row.unit_id, "dormant") for row in session.execute(idle)], now, by)
+
+
+def departed() -> Select[str, str]:
+    """The accounts (name, why) that the records say are nobody's any more, enabled or not: for lists that mark them."""
+    found = union_all(*(query for dataset in TABLES for query in _queries(dataset))).subquery()
+    return select(found.c.name, found.c.why)
+
+
+def last_used() -> ScalarSelect[datetime]:
+    """When an account was used last, for a list of accounts; null for one that never was."""
+    mine = select(func.max(LoginSession.seen_at)).where(LoginSession.account == Account.name)
+    return mine.correlate(Account).scalar_subquery()
 
 
 def _queries(dataset: str) -> list[Select[str, int | None, str]]:

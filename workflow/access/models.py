@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from workflow.access.triggers import hang_on
 from workflow.db import Base, BigId
 
 _OPEN = text("ended_at IS NULL")
@@ -58,11 +59,18 @@ class Grant(Base):
     purpose: Mapped[str] = mapped_column(String(200), default="")
     granted_by: Mapped[str] = mapped_column(String(64))
     granted_at: Mapped[datetime]
+    approved_by: Mapped[str | None] = mapped_column(
+        String(64), comment="second person; empty for demonstration, set-up and before 0023"
+    )
+    case_id: Mapped[int | None] = mapped_column(BigId, comment="the grant_change by which it was proposed and approved")
 
     __table_args__ = (
         CheckConstraint(
             "(scope = 'unit' and unit_id is not null) or (scope = 'district' and district is not null) or scope = 'platform'",
             name="scope",
+        ),
+        CheckConstraint(
+            "approved_by is null or (approved_by <> granted_by and approved_by <> account)", name="second_person"
         ),
     )
 
@@ -77,6 +85,10 @@ class Revocation(Base):
     by: Mapped[str] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(String(200), default="")
     at: Mapped[datetime]
+    approved_by: Mapped[str | None] = mapped_column(String(64), comment="second person, as of a grant")
+    case_id: Mapped[int | None] = mapped_column(BigId, comment="the grant_change by which it was taken back")
+
+    __table_args__ = (CheckConstraint("approved_by is null or approved_by <> by", name="second_person"),)
 
 
 class Substitution(Base):
@@ -261,3 +273,7 @@ class IdempotentWrite(Base):
     status: Mapped[int]
     answer: Mapped[dict[str, Any]]
     at: Mapped[datetime]
+
+
+hang_on(Grant.__table__, "role_grant")
+hang_on(Revocation.__table__, "role_revocation")

@@ -120,9 +120,8 @@ def tell_use(session: Session, name: str, now: datetime) -> None:
     """An account for emergencies was signed in with: the security officers know at once."""
     says = "应急账号只在身份认证系统不能使用时登录，请核实缘由。"
     key = f"{name}:{now.isoformat()}"
-    tell_security(
-        session, "break_glass_use", f"应急账号 {name} 已登录", says, key, now, link=f"/sessions?account={name}"
-    )
+    link = f"/sessions?account={name}"
+    tell_security(session, "break_glass_use", f"应急账号 {name} 已登录", says, key, now, link=link, urgent=True)
 
 
 def _tell(session: Session, row: BreakGlass, says: str, now: datetime, by: str, verb: str) -> None:

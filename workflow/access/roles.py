@@ -78,3 +78,9 @@ def roles_that_may(action: str) -> frozenset[str]:
 def roles_granted_in(scope: str) -> frozenset[str]:
     """The roles that are granted over one kind of scope."""
     return frozenset(name for name, found in roles().items() if found.scope == scope)
+
+
+@functools.cache
+def administrators() -> frozenset[str]:
+    """The roles of those who run, guard or audit the platform, in the city or a county, and do no business (办法16)."""
+    return roles_granted_in("platform") | roles_that_may("account.manage")

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 
 from workflow.access.accounts import grants_in_force, in_force_on
 from workflow.access.models import Account, Grant, LoginSession, Revocation, Substitution
-from workflow.access.roles import role, roles_granted_in, roles_that_may
+from workflow.access.roles import administrators, role, roles_that_may
 from workflow.access.sessions import ADMINISTRATORS_IDLE, FRESH, IDLE, run_out, token_hash
 from workflow.clock import business_date
 from workflow.db import YmdDate
@@ -168,7 +168,7 @@ def signed_session(session: Session, token: str, now: datetime) -> Signed | None
     account, row = rows[0].Account, rows[0].LoginSession
     actor = _actor(account, rows)
     disabled = account.disabled_on is not None and account.disabled_on <= on
-    idle = ADMINISTRATORS_IDLE if roles_granted_in("platform").intersection(actor.roles) else IDLE
+    idle = ADMINISTRATORS_IDLE if administrators().intersection(actor.roles) else IDLE
     ended = row.ended_how or ("disabled" if disabled else run_out(row.created_at, row.seen_at, idle, now))
     return Signed(actor, row.id, row.seen_at, row.proved_at, row.way, row.address, row.elsewhere, ended)
 

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from workflow.access.models import Account, Grant, LoginSession
-from workflow.access.roles import roles_granted_in
+from workflow.access.roles import administrators
 from workflow.access.telling import tell_account, tell_security
 from workflow.audit.notes import note
 from workflow.clock import SHANGHAI
@@ -108,6 +108,7 @@ def _alarm(session: Session, session_id: int, account: str, first: str, second: 
         f"{session_id}:{network_of(second)}",
         now,
         link=f"/sessions?account={account}",
+        urgent=True,
     )
 
 
@@ -152,8 +153,8 @@ def run_out(created_at: datetime, seen_at: datetime, idle: timedelta, now: datet
 
 
 def idle_limit(session: Session, account: str) -> timedelta:
-    """Ten minutes for who ever was granted a role over the platform itself, fifteen for everybody else."""
-    administers = select(Grant.id).where(Grant.account == account, Grant.role.in_(roles_granted_in("platform")))
+    """Ten minutes for who ever was granted a role of those who run, guard or audit the platform, fifteen for everybody else."""
+    administers = select(Grant.id).where(Grant.account == account, Grant.role.in_(administrators()))
     return ADMINISTRATORS_IDLE if session.scalar(administers.limit(1)) else IDLE
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.access.roles import roles
+from workflow.access.roles import administrators, roles
 from workflow.access.scopes import SUBSTITUTION, Actor, Held
 from workflow.engine.models import CASE, HISTORY
 from workflow.engine.registry import book
@@ -21,7 +21,7 @@ ByWhom = tuple[Actor, str | None]  # who acts, and on whose behalf
 
 def lendable() -> dict[str, str]:
     """Process → title of those in which people take steps, in order of title: what a substitution may be limited to."""
-    people = {name for name, found in roles().items() if found.scope != "platform"}
+    people = roles().keys() - administrators()
     found = {
         name: definition.title
         for name, definition in book().current.items()

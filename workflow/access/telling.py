@@ -10,9 +10,18 @@ from sqlalchemy.orm import Session
 from workflow.engine.outbox import emit
 
 
-def tell_account(session: Session, account: str, kind: str, title: str, says: str, key: str, now: datetime) -> None:
+def tell_account(
+    session: Session,
+    account: str,
+    kind: str,
+    title: str,
+    says: str,
+    key: str,
+    now: datetime,
+    link: str = "/me/sessions",
+) -> None:
     """One person is told something about the own account; `key` makes it unique within the kind."""
-    item = {"account": account, "kind": kind, "title": title, "says": says, "link": "/me/sessions", "gather": key}
+    item = {"account": account, "kind": kind, "title": title, "says": says, "link": link, "gather": key}
     _emit(session, kind, f"{account}:{key}", [item], now)
 
 
@@ -26,9 +35,11 @@ def tell_security(
     *,
     link: str = "",
     unit_id: int | None = None,
+    urgent: bool = False,
 ) -> None:
-    """The security officers are told, and the head of a unit where one is named."""
-    item = {"role": "security", "kind": kind, "title": title, "says": says, "link": link, "gather": key[:80]}
+    """The security officers are told, and the head of a unit where one is named. `urgent`: at once, at night and on days off too."""
+    item: dict[str, Any] = {"role": "security", "kind": kind, "title": title, "says": says, "link": link}
+    item |= {"gather": key[:80], **({"urgent": True} if urgent else {})}
     heads = [item | {"role": "unit_head", "unit_id": unit_id, "link": ""}] if unit_id is not None else []
     _emit(session, kind, f"security:{key}", [item, *heads], now)
 

@@ -8,6 +8,7 @@ import workflow.casework.filing_effects
 import workflow.casework.filing_guards
 import workflow.casework.filing_notices
 import workflow.casework.four_eyes
+import workflow.casework.granting
 import workflow.casework.letters
 import workflow.casework.listing
 import workflow.casework.matters

@@ -10,14 +10,13 @@ from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from workflow.access.accounts import in_force_on
-from workflow.access.leaving import DORMANT
+from workflow.access.leaving import DORMANT, NEARLY
 from workflow.access.models import Account, BreakGlass, Grant, KeyRotation, LoginSession, Revocation
 from workflow.access.roles import roles
 from workflow.audit.models import ROW
 from workflow.clock import business_date
 from workflow.duty.facts import Fact, Period, item, told_most
 
-NEARLY = timedelta(days=60)  # unused for that long: disabled within a month
 PASSWORD_LASTS = timedelta(days=90)
 ENDING = timedelta(days=30)
 MANY = 5  # refused sign-ins of one account in a period that deserve a look

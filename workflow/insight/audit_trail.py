@@ -43,7 +43,7 @@ WORDS = {
     "rules": "规则数", "findings": "问题数", "opened": "新发现", "resolved": "已整改", "purged": "清理行数", "days": "天数",
     "unit": "机构", "by": "账号", "head": "链头", "anchors": "锚点数", "anchored_to": "锚定至", "problems_found": "不符之处",
     "first_bad": "首个不符", "ok": "相符", "seconds": "用时（秒）", "attempts": "次数", "until": "截止", "from_seq": "接续自", "lost_to": "失去至",
-    "way": "登录方式", "subject": "身份摘要", "slot": "序号", "departed": "离开停用", "dormant": "久未登录停用", "reading": "查阅登记号", "networks": "网络",
+    "way": "登录方式", "subject": "身份摘要", "slot": "序号", "departed": "离开停用", "dormant": "久未登录停用", "reading": "查阅登记号", "networks": "网络", "approved_by": "批准人", "case_id": "事项",
 }  # fmt: skip
 SHORT = 12  # hex digits of a field's digest that are shown
 
@@ -148,6 +148,8 @@ def subjects() -> list[tuple[str, str]]:
 
 def actor_shown(account: str) -> str:
     """An account, a part of the platform, or nobody known."""
+    if account.startswith("cli:"):
+        return f"命令行（{account[4:]}）"
     return {**PLATFORM_ROLES, "cli": "命令行"}.get(account, account) or "未识别"
 
 
