@@ -105,6 +105,7 @@ NAVIGATION = (
             Entry("账号和授权", "person-gear", "accounts.page"),
             Entry("授权变更", "key", "matters.page", "grant_change"),
             Entry("登录会话", "person-lock", "sessions.page"),
+            Entry("安全告警", "bell-fill", "alarms.page"),
             Entry("月排查", "clipboard-check", "matters.page", "security_check"),
             Entry("季更新", "arrow-repeat", "matters.page", "security_update"),
             Entry("安全事件", "shield-exclamation", "matters.page", "incident"),

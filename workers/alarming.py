@@ -31,6 +31,7 @@ from workflow.duty.alarms import (
     reading_alarms,
     red_alarms,
 )
+from workflow.duty.exports import export_alarms
 from workflow.policy import shipped_policies
 from workflow.settings import Settings, get_settings
 
@@ -65,6 +66,7 @@ def look(engine: Engine, settings: Settings, watch: Watch, now: datetime) -> lis
         lambda session: _chain(session, settings, watch, now),
         lambda session: _backups(session, engine, settings, now),
         lambda session: reading_alarms(session, policy, now),
+        lambda session: export_alarms(session, policy, calendar, now),
         lambda session: lockout_alarms(session, policy, now),
         lambda session: red_alarms(session, policy, calendar, now),
     ]

@@ -93,10 +93,14 @@ def export(dataset: str, out: Path, by: str, unit_code: str, json_: bool) -> Non
     with opened() as (_settings, engine), reading(engine) as session:
         now = present()
         units = _visible(session, by, unit_code, now)
-        with writing(engine) as own:
-            taken = {"unit": unit_code, "by": by}
-            note(own, "export.run", at=now, actor=by or OPERATOR, kind=dataset, key=out.name, summary=taken)
         rows = write_export(session, dataset, _new_file(out), units=units, by=by or OPERATOR, now=now)
+        try:
+            with writing(engine) as own:
+                taken = {"unit": unit_code, "by": by, "rows": rows}
+                note(own, "export.run", at=now, actor=by or OPERATOR, kind=dataset, key=out.name, summary=taken)
+        except BaseException:  # what cannot be told is not taken out (办法17)
+            out.unlink(missing_ok=True)
+            raise
     say({"dataset": dataset, "rows": rows, "file": str(out)}, json_, f"导出 {rows} 行到 {out}")
 
 

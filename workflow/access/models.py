@@ -223,6 +223,23 @@ class SensitiveReading(Base):
     __table_args__ = (Index(None, "account", "at"), Index(None, "dataset", "record_key"))
 
 
+class SecurityAlarm(Base):
+    """What the watch found wrong (办法19): once a cause, subject and period; acknowledged by one person, and once."""
+
+    __tablename__ = "security_alarm"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(160), unique=True, comment="number of the alarm: cause:subject:period")
+    cause: Mapped[str] = mapped_column(String(20), comment="workflow.access.alarms.CAUSES")
+    says: Mapped[str] = mapped_column(String(1000))
+    at: Mapped[datetime]
+    acknowledged_by: Mapped[str | None] = mapped_column(String(64))
+    acknowledged_at: Mapped[datetime | None]
+    remark: Mapped[str] = mapped_column(String(200), default="", comment="what the acknowledging person found")
+
+    __table_args__ = (Index(None, "cause", "id"),)
+
+
 class KeyRotation(Base):
     """One change of the key of encrypted fields: begun, and finished once everything is sealed under it."""
 

@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from workflow.access.alarms import keep_alarm
 from workflow.access.models import Account, BreakGlass, PastPassword, SecondFactor
 from workflow.access.telling import tell_security
 from workflow.audit.notes import note
@@ -120,6 +121,7 @@ def tell_use(session: Session, name: str, now: datetime) -> None:
     """An account for emergencies was signed in with: the security officers know at once."""
     says = "应急账号只在身份认证系统不能使用时登录，请核实缘由。"
     key = f"{name}:{now.isoformat()}"
+    keep_alarm(session, "emergency", f"emergency:{key}", f"应急账号 {name} 已登录。{says}", now)
     link = f"/sessions?account={name}"
     tell_security(session, "break_glass_use", f"应急账号 {name} 已登录", says, key, now, link=link, urgent=True)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from workflow.access.alarms import keep_alarm
 from workflow.access.models import Account, Grant, LoginSession
 from workflow.access.roles import administrators
 from workflow.access.telling import tell_account, tell_security
@@ -100,6 +101,7 @@ def _alarm(session: Session, session_id: int, account: str, first: str, second: 
         session, "session.alarm", at=now, actor=account, kind="account", key=account, result="refused", summary=networks
     )
     says = f"账号 {account} 的会话先后在 {first or '地址不明'} 和 {second or '地址不明'} 使用，请向本人核实；不是本人的，停用账号。"
+    keep_alarm(session, "networks", f"networks:{account}:{session_id}:{network_of(second)}", says, now, networks)
     tell_security(
         session,
         "session_networks",

@@ -1,6 +1,7 @@
 """Alarms for the security officers (办法19 日常安全监控): a broken audit chain, missing backups, mass reading, lock-out bursts, red surges.
 
-Each detector reads rows and says what it found; one alarm a cause, subject and period, kept as an audit entry and told at once, at night too.
+Each detector reads rows and says what it found; one alarm a cause, subject and period, kept as a row and an audit entry and told at once,
+at night too. What exports are unusual stands in workflow.duty.exports.
 What stands in files (backups, the signer's key) is handed in.
 """
 
@@ -16,10 +17,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from workflow.access.accounts import LOCKED_FOR
+from workflow.access.alarms import CAUSES, incident_link, keep_alarm
 from workflow.access.models import Account, SensitiveReading
 from workflow.audit.chain import head
 from workflow.audit.models import ROW
-from workflow.audit.notes import note
 from workflow.audit.verify import verify
 from workflow.calendar.calendar import WorkCalendar, shipped_calendar
 from workflow.clock import SHANGHAI, business_date
@@ -28,13 +29,6 @@ from workflow.operations.notices import post
 from workflow.policy import Policy, shipped_policies
 from workflow.quality.models import ENTRY
 
-CAUSES = {
-    "chain": "审计链不相符",
-    "backup": "备份缺失",
-    "reading": "大量查看或导出",
-    "lockout": "集中锁定账号",
-    "red": "红灯激增",
-}
 TOLD = {"backup": ("security", "sysadmin")}  # further causes: the security officers
 ACTION = "alarm.raise"
 STRETCH = 2000  # entries of the chain walked at each look
@@ -153,23 +147,22 @@ def raise_new(session: Session, found: Iterable[Alarm], now: datetime) -> list[s
     Each is one audit entry and one notice to whoever guards the platform, shown at once, from which an incident can be opened.
     """
     alarms = {alarm.key: alarm for alarm in found}
-    known = select(ROW.c.object_key).where(ROW.c.object_kind == "alarm", ROW.c.object_key.in_(list(alarms)))
-    for key in session.scalars(known).all() if alarms else ():
-        alarms.pop(key, None)
-    for alarm in alarms.values():
-        note(session, ACTION, at=now, actor="clock", kind="alarm", key=alarm.key, summary=alarm.figures)
+    alarms = {
+        key: alarm
+        for key, alarm in alarms.items()
+        if keep_alarm(session, alarm.cause, key, alarm.says, now, alarm.figures)
+    }
     items = [item for alarm in alarms.values() for item in _told(alarm)]
     post(session, items, now, shipped_policies(), shipped_calendar())
     return list(alarms)
 
 
 def _told(alarm: Alarm) -> list[dict[str, object]]:
-    link = f"/matters/incident/new?kind={alarm.cause}&source=alarm&alarm={alarm.key}"
     one = {
         "kind": f"alarm.{alarm.cause}",
         "title": f"安全告警：{CAUSES[alarm.cause]}",
         "says": f"{alarm.says}打开本通知可据此报告安全事件（告警编号 {alarm.key}）。",
-        "link": link if len(link) <= 200 else "/matters/incident/new",
+        "link": incident_link(alarm.cause, alarm.key),
         "gather": alarm.key[:80],
         "urgent": True,
     }

@@ -23,13 +23,13 @@ RESULTS = {"done": "已办成", "refused": "被拒绝", "failed": "未办成"}
 SUBJECTS = {
     "session": "登录", "account": "账号和授权", "record": "记录", "import": "导入", "export": "导出", "check": "校验",
     "job": "每日任务", "audit": "审计", "cli": "命令行", "web": "页面操作", "evidence": "佐证材料和证据包", "backup": "备份",
-    "simulation": "推演", "audit_verify": "核对审计链",
+    "simulation": "推演", "alarm": "安全告警", "setting": "平台设置", "audit_verify": "核对审计链",
 }  # fmt: skip
 VERBS = {
     "begin": "开始", "end": "结束", "refuse": "被拒绝", "create": "新增", "change": "修改", "remove": "移除", "revive": "恢复",
     "write": "批量写入", "grant": "授权", "revoke": "收回授权", "disable": "停用", "enable": "启用", "ask": "提交", "run": "办理", "fetch": "下载",
     "verify": "核对", "restart": "登记恢复", "purge": "到期清理", "reveal": "查看敏感信息", "open": "发起",
-    "alarm": "告警", "prove": "再次验证身份", "password": "更换密码", "break_glass": "设为应急账号",
+    "alarm": "告警", "raise": "发出", "acknowledge": "确认", "prove": "再次验证身份", "password": "更换密码", "break_glass": "设为应急账号",
     "break_glass_end": "取消应急账号", "second_factor": "登记动态口令", "bind": "绑定身份", "unbind": "解除绑定", "second_factor_reset": "重新登记动态口令",
     "export": "导出",
 }  # fmt: skip
@@ -43,7 +43,7 @@ WORDS = {
     "rules": "规则数", "findings": "问题数", "opened": "新发现", "resolved": "已整改", "purged": "清理行数", "days": "天数",
     "unit": "机构", "by": "账号", "head": "链头", "anchors": "锚点数", "anchored_to": "锚定至", "problems_found": "不符之处",
     "first_bad": "首个不符", "ok": "相符", "seconds": "用时（秒）", "attempts": "次数", "until": "截止", "from_seq": "接续自", "lost_to": "失去至",
-    "way": "登录方式", "subject": "身份摘要", "slot": "序号", "departed": "离开停用", "dormant": "久未登录停用", "reading": "查阅登记号", "networks": "网络", "approved_by": "批准人", "case_id": "事项",
+    "way": "登录方式", "subject": "身份摘要", "slot": "序号", "departed": "离开停用", "dormant": "久未登录停用", "reading": "查阅登记号", "networks": "网络", "approved_by": "批准人", "remark": "核实情况摘要", "changed": "已变的设置", "part": "部分", "case_id": "事项",
 }  # fmt: skip
 SHORT = 12  # hex digits of a field's digest that are shown
 
