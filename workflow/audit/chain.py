@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from workflow.audit.models import CHAIN, HEAD, ROW
 from workflow.audit.seal import Ring, ring
+from workflow.prepared import Prepared, together
 
 GENESIS = "0" * 64
 # The columns that an entry's hash covers, in order.
@@ -32,10 +33,13 @@ _LONGEST = {
 
 # Built once: an entry ends every write transaction.
 _HEAD = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.at).where(HEAD.c.chain == CHAIN)
-_LOCKED = _HEAD.with_for_update()
+_LOCKED = Prepared(_HEAD.with_for_update(), [])
 _ONWARD = update(HEAD).where(HEAD.c.chain == CHAIN, HEAD.c.seq == bindparam("from_seq"))
-_MOVE = _ONWARD.values(seq=bindparam("to_seq"), hash=bindparam("to_hash"), at=bindparam("to_at", type_=HEAD.c.at.type))
-_INSERT = insert(ROW)
+_MOVE = Prepared(
+    _ONWARD.values(seq=bindparam("to_seq"), hash=bindparam("to_hash"), at=bindparam("to_at", type_=HEAD.c.at.type)),
+    ["from_seq", "to_seq", "to_hash", "to_at"],
+)
+_INSERT = Prepared(insert(ROW), [*COVERED, "hash"])
 
 
 class Head(NamedTuple):
@@ -76,21 +80,20 @@ def append(session: Session, entries: Sequence[dict[str, Any]], keys: Ring | Non
         row |= {"seq": seq, "key_id": keys.current, "prev_hash": prev, "summary": _text(entry["summary"])}
         prev = str(keys.seal(canonical([_covered(name, row[name]) for name in COVERED])))
         rows.append(row | {"hash": prev})
-    connection = session.connection()
-    connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])
-    connection.execute(_MOVE, {"from_seq": last.seq, "to_seq": seq, "to_hash": prev, "to_at": rows[-1]["at"]})
+    with together(session):
+        _INSERT.run_each(session, rows)
+        _MOVE.run(session, {"from_seq": last.seq, "to_seq": seq, "to_hash": prev, "to_at": rows[-1]["at"]})
 
 
 def locked_head(session: Session, now: datetime) -> Head:
     """The head, locked; made at the first entry."""
-    connection = session.connection()
-    row = connection.execute(_LOCKED).one_or_none()
-    if row is None:
+    rows = _LOCKED.rows(session, {})
+    if not rows:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
         first = dialect.insert(HEAD).values(chain=CHAIN, seq=0, hash=GENESIS, at=now)
-        connection.execute(first.on_conflict_do_nothing(index_elements=["chain"]))
-        row = connection.execute(_LOCKED).one()
-    return Head(*row)
+        session.connection().execute(first.on_conflict_do_nothing(index_elements=["chain"]))
+        rows = _LOCKED.rows(session, {})
+    return Head(*rows[0])
 
 
 def _covered(name: str, value: Any) -> Any:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from workflow.calendar.deadline import Pause as Stop
@@ -19,7 +18,7 @@ from workflow.engine.definition import Definition, TimerRule
 from workflow.engine.models import TIMER
 from workflow.engine.registry import Book
 from workflow.engine.sets import bound, grouped, insert_for_cases
-from workflow.engine.statements import cancelling, pausing
+from workflow.engine.statements import INSERT_TIMER, cancelling, pausing
 from workflow.errors import BadInput
 from workflow.policy import Term
 
@@ -39,6 +38,9 @@ class DueDate(NamedTuple):
     known: bool
 
 
+Timers = dict[tuple[str, DueDate], list[CaseRow]]  # by action and date, the cases that come due together
+
+
 @dataclass
 class Armed:
     """What entering led to: by action, the cases for which it is due at once (a term of 0 working days); by case, the earliest timer."""
@@ -47,7 +49,7 @@ class Armed:
     due_at: dict[int, datetime] = field(default_factory=dict)
 
 
-def arm(
+def entering(
     session: Session,
     book: Book,
     definition: Definition,
@@ -56,26 +58,22 @@ def arm(
     on: Sequence[date],
     *,
     opening: bool = False,
-) -> Armed:
-    """Arms the timers of the state that the cases enter, except those that run on from the state left; reports what is due at once.
+) -> tuple[Armed, Timers]:
+    """The timers to arm for the state that the cases enter, except those that run on from the state left, and what they lead to. Reads only.
 
-    `on`: for each case the business date on which the step takes effect. Called before the case rows change (`opening`: they are
+    `on`: for each case the business date on which the step takes effect. Asked before the case rows change (`opening`: they are
     new, and in the state already), so that the same UPDATE can note the earliest timer.
     """
     rules = definition.timers_in(state)
-    if not rules:
-        return Armed()
-    armed, groups = counted(session, book, rules, cases, on, opening=opening)
-    _insert(session, groups, 0 if opening else 1)
-    return armed
+    return counted(session, book, rules, cases, on, opening=opening) if rules else (Armed(), {})
 
 
 def begin(
     session: Session, book: Book, rules: Sequence[TimerRule], cases: Sequence[CaseRow], on: Sequence[date]
 ) -> Armed:
     """Arms only these timers of the state in which the cases stand since `on`, under their present version; reports what is due at once."""
-    armed, groups = counted(session, book, rules, cases, on, opening=True)
-    _insert(session, groups, 0)
+    armed, timers = counted(session, book, rules, cases, on, opening=True)
+    arm(session, timers, 0)
     return armed
 
 
@@ -87,17 +85,16 @@ def counted(
     on: Sequence[date],
     *,
     opening: bool,
-) -> tuple[Armed, dict[tuple[str, DueDate], list[CaseRow]]]:
+) -> tuple[Armed, Timers]:
     """What these rules would arm for the cases, by action and date, and what it leads to. Reads only."""
-    armed = Armed()
+    armed, timers = Armed(), Timers()
     stops = pauses_of(session, [case.id for case in cases])
-    groups: dict[tuple[str, DueDate], list[CaseRow]] = {}
     for rule in rules:
         entering = [pair for pair in zip(cases, on, strict=True) if opening or pair[0].state not in rule.states]
         units = {case.unit_id for case, _ in entering}
         terms = book.term(session, rule.after, units) if rule.after and entering else {}
-        _group(book, rule, terms, stops, entering, groups, armed)
-    return armed, groups
+        _group(book, rule, terms, stops, entering, timers, armed)
+    return armed, timers
 
 
 def _group(
@@ -106,7 +103,7 @@ def _group(
     terms: Mapping[int | None, Term],
     stops: Mapping[int, Sequence[Stop]],
     entering: Sequence[tuple[CaseRow, date]],
-    groups: dict[tuple[str, DueDate], list[CaseRow]],
+    timers: Timers,
     armed: Armed,
 ) -> None:
     """Puts the cases that come due together side by side; cases of one term and day zero without a pause are counted once."""
@@ -120,7 +117,7 @@ def _group(
         found = known.get((term, start)) if term is not None and not paused else None
         if found is None:
             when = due_date(book, rule, term, start, case.data, paused or ())
-            found = when, groups.setdefault((rule.do, when), [])
+            found = when, timers.setdefault((rule.do, when), [])
             if term is not None and not paused:
                 known[term, start] = found
         when, together = found
@@ -178,27 +175,27 @@ def _date_in(data: Mapping[str, Any], key: str) -> date:
 def pauses_of(session: Session, case_ids: Collection[int]) -> dict[int, list[Stop]]:
     """Case id → its pauses and those of every case, in order of their first day; annulled ones left out."""
     shape, chosen = bound(session, case_ids)
-    rows = session.execute(pausing(shape), {"ids": chosen})
-    found = grouped((row.case_id, Stop(row.cause, row.from_on, row.to_on)) for row in rows)
+    rows = pausing(shape).rows(session, {"ids": chosen})
+    found: dict[Any, list[Stop]] = grouped((case_id, Stop(*stop)) for case_id, *stop in rows)
     everywhere = found.pop(None, [])
     if everywhere:
         return {case_id: [*everywhere, *found.get(case_id, [])] for case_id in case_ids}
     return found
 
 
-def _insert(session: Session, groups: Mapping[tuple[str, DueDate], list[CaseRow]], taking: int) -> None:
-    """`taking`: 1 for a step that is being taken, which counts already."""
-    if len(groups) <= FEW:
-        for (do, when), cases in groups.items():
+def arm(session: Session, timers: Timers, taking: int) -> None:
+    """Writes the timers. `taking`: 1 for a step that is being taken, which counts already."""
+    if len(timers) <= FEW:
+        for (do, when), cases in timers.items():
             ids = [case.id for case in cases]
             insert_for_cases(session, TIMER, ids, _values(do, when), version="arming", bump=taking)
         return
     rows = [
         {"case_id": case.id, "arming": case.version + taking, **_values(do, when)}
-        for (do, when), cases in groups.items()
+        for (do, when), cases in timers.items()
         for case in cases
     ]
-    session.execute(insert(TIMER), rows)
+    INSERT_TIMER.run_each(session, rows)
 
 
 def _values(do: str, when: DueDate) -> dict[str, Any]:
@@ -220,7 +217,7 @@ def _values(do: str, when: DueDate) -> dict[str, Any]:
 def cancel(session: Session, case_ids: Collection[int], keep: Collection[str], now: datetime) -> None:
     """Cancels the running timers of the cases, except those that go on in the new state."""
     shape, chosen = bound(session, case_ids)
-    session.execute(cancelling(shape, frozenset(keep)), {"ids": chosen, "at": now})
+    cancelling(shape, frozenset(keep)).run(session, {"ids": chosen, "at": now})
 
 
 def kept(definition: Definition, source: str, to: str) -> frozenset[str]:

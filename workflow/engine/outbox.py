@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Insert, TextClause, bindparam, text
+from sqlalchemy import Insert, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from workflow.db import UtcDateTime
+from workflow.prepared import Prepared
 
 
 class Message(NamedTuple):
@@ -32,11 +33,11 @@ def emit_all(session: Session, messages: Iterable[Message], now: datetime) -> No
     """Writes many messages in one statement with one bound value: mass steps emit hundreds at a time."""
     rows = orjson.dumps([message._asdict() for message in messages]).decode()
     if rows != "[]":
-        session.execute(_inserting(session.get_bind().dialect.name), {"rows": rows, "now": now})
+        _inserting(session.get_bind().dialect.name).run(session, {"rows": rows, "now": now})
 
 
 @lru_cache
-def _inserting(dialect: str) -> TextClause:
+def _inserting(dialect: str) -> Prepared:
     if dialect == "postgresql":
         each = "jsonb_array_elements(CAST(:rows AS jsonb)) AS each(value)"
         topic, key, payload = "each.value ->> 'topic'", "each.value ->> 'key'", "each.value -> 'payload'"
@@ -47,7 +48,7 @@ def _inserting(dialect: str) -> TextClause:
         "INSERT INTO outbox (topic, key, payload, created_at, next_try_at, attempts) "
         f"SELECT {topic}, {key}, {payload}, :now, :now, 0 FROM {each} WHERE true ON CONFLICT (key) DO NOTHING"
     )
-    return statement.bindparams(bindparam("now", type_=UtcDateTime), bindparam("rows"))
+    return Prepared(statement.bindparams(bindparam("now", type_=UtcDateTime), bindparam("rows")), ["rows", "now"])
 
 
 def insert_new(session: Session, model: Any, unique: list[str]) -> Insert:

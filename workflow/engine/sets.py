@@ -8,9 +8,11 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Table, Text, TextClause, bindparam, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Table, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
+
+from workflow.prepared import Prepared
 
 T = TypeVar("T")
 CHUNK = 500
@@ -55,11 +57,11 @@ def insert_for_cases(
 ) -> None:
     """INSERT … SELECT of one row for each case: its id, its version (plus `bump`) as column `version`, and the same `values`."""
     shape, chosen = bound(session, ids)
-    session.execute(_insert_for_cases(shape, table, version, bump, tuple(values)), {**values, "ids": chosen})
+    _insert_for_cases(shape, table, version, bump, tuple(values)).run(session, {**values, "ids": chosen})
 
 
 @lru_cache
-def _insert_for_cases(shape: Shape, table: Table, version: str, bump: int, names: tuple[str, ...]) -> TextClause:
+def _insert_for_cases(shape: Shape, table: Table, version: str, bump: int, names: tuple[str, ...]) -> Prepared:
     postgresql = shape.dialect == "postgresql"
     several = "= ANY(:ids)" if postgresql else "IN (SELECT value FROM json_each(:ids))"
     chosen = "= :ids" if shape.single else several
@@ -68,7 +70,8 @@ def _insert_for_cases(shape: Shape, table: Table, version: str, bump: int, names
     sql = f"INSERT INTO {table.name} ({columns}) SELECT id, version + {bump}, {given} FROM case_file WHERE id {chosen}"
     binds = [bindparam(name, type_=table.c[name].type) for name in names]
     several_ids = ARRAY(BigInteger) if postgresql else Text()
-    return text(sql).bindparams(*binds, bindparam("ids", type_=BigInteger() if shape.single else several_ids))
+    ids = bindparam("ids", type_=BigInteger() if shape.single else several_ids)
+    return Prepared(text(sql).bindparams(*binds, ids), [*names, "ids"])
 
 
 def listed(session: Session, ids: Collection[int]) -> Any:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from workflow.clock import business_date
 from workflow.engine.actors import CLOCK, Actor
-from workflow.engine.arming import Armed, arm, cancel, kept
+from workflow.engine.arming import Armed, arm, cancel, entering, kept
 from workflow.engine.auditing import note_step
 from workflow.engine.context import CaseRow, Request, StepContext
 from workflow.engine.definition import Definition, State
@@ -24,6 +24,7 @@ from workflow.engine.sets import among, bound, chunks, grouped, insert_for_cases
 from workflow.engine.statements import INSERT_HISTORY, keeping, locking, moving, noting_due
 from workflow.engine.verdicts import Verdict
 from workflow.errors import Conflict, NotAllowed, NotFound, Refused
+from workflow.prepared import together
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ def _open(
     ]
     since = [now] * len(cases)
     _write_history(session, cases, request, state.name, since, {}, opening=True)
-    armed = arm(session, in_force, definition, state.name, cases, [today] * len(cases), opening=True)
+    armed, timers = entering(session, in_force, definition, state.name, cases, [today] * len(cases), opening=True)
+    arm(session, timers, 0)
     for due_at, ours in grouped((moment, id_) for id_, moment in armed.due_at.items()).items():
         session.execute(update(CASE).where(among(session, CASE.c.id, ours)).values(due_at=due_at))
     _do_at_once(session, cases, armed, request)
@@ -191,8 +193,8 @@ def lock_cases(session: Session, process: str, ids: Collection[int], *, skip_loc
     The process is not a condition of the statement: it tempts both planners to read every case of the process.
     """
     shape, chosen = bound(session, ids)
-    rows = session.execute(locking(shape, CaseRow._fields, skip_locked=skip_locked), {"ids": chosen})
-    return [CaseRow._make(row) for row in rows.all() if row.process == process]
+    rows = locking(shape, CaseRow._fields, skip_locked=skip_locked).rows(session, {"ids": chosen})
+    return [case for case in map(CaseRow._make, rows) if case.process == process]
 
 
 def _prove_all_there(ids: Collection[int], cases: Sequence[CaseRow]) -> None:
@@ -233,41 +235,54 @@ def _carry_out(context: StepContext, verdicts: Mapping[int, list[Verdict]]) -> N
     for name in context.step.then:
         context.book.effects[name](context)
     sources = grouped((case.state, case.id) for case in context.cases)
-    for source, ids in sources.items():
+    for source in sources:
         definition.destination(source, request.do)  # the library's own word on the move
-        goes_on = kept(definition, source, context.step.to)
-        running = {timer.do for timer in definition.timers_in(source)} - goes_on - {request.do if request.fired else ""}
-        if running:
-            cancel(session, ids, goes_on, request.now)
-    cases = _keep_changes(context)
+    cases = _changed(context)
     since = [request.effective(case) for case in cases]
     days = {moment: business_date(moment) for moment in set(since)}
-    armed = arm(session, context.book, definition, context.step.to, cases, [days[moment] for moment in since])
-    # History refers to the case, and goes in while the row that is locked is the one that it refers to.
-    _write_history(session, cases, request, context.step.to, since, verdicts)
-    _move(context, sources, cases, since, armed)
+    on = [days[moment] for moment in since]
+    armed, timers = entering(session, context.book, definition, context.step.to, cases, on)
+    with together(session):
+        _cancel(context, sources)
+        _keep_changes(context, cases)
+        arm(session, timers, 1)
+        # History refers to the case, and goes in while the row that is locked is the one that it refers to.
+        _write_history(session, cases, request, context.step.to, since, verdicts)
+        _move(context, sources, cases, since, armed)
     if armed.at_once:
         state = definition.states[context.step.to]
         moved = [_moved(case, state, moment) for case, moment in zip(cases, since, strict=True)]
         _do_at_once(session, moved, armed, request)
 
 
-def _keep_changes(context: StepContext) -> list[CaseRow]:
-    """Writes what effects put into the cases' data and a new day zero; returns the cases as they are with it."""
+def _changed(context: StepContext) -> list[CaseRow]:
+    """The cases with what effects put into their data, and with a new day zero."""
     zero, changes = context.request.day_zero, context.changes
     if not zero and not changes:
         return context.cases
-    cases = [
+    return [
         case._replace(
             day_zero=zero.get(case.id, case.day_zero), data={**case.data, **changes.get(case.id, {})}
         )
         for case in context.cases
     ]  # fmt: skip
-    changed = [case for case in cases if case.id in zero or case.id in changes]
-    if changed:
-        rows = [{"case": case.id, "zero": case.day_zero, "kept": case.data} for case in changed]
-        context.session.execute(keeping(), rows)
-    return cases
+
+
+def _keep_changes(context: StepContext, cases: Sequence[CaseRow]) -> None:
+    changed = {*context.request.day_zero, *context.changes}
+    rows = [{"case": case.id, "zero": case.day_zero, "kept": case.data} for case in cases if case.id in changed]
+    if rows:
+        keeping().run_each(context.session, rows)
+
+
+def _cancel(context: StepContext, sources: Mapping[str, list[int]]) -> None:
+    """Ends the timers of the states left; the one that takes this step is spoken for already."""
+    request, definition = context.request, context.definition
+    for source, ids in sources.items():
+        goes_on = kept(definition, source, context.step.to)
+        running = {timer.do for timer in definition.timers_in(source)} - goes_on - {request.do if request.fired else ""}
+        if running:
+            cancel(context.session, ids, goes_on, request.now)
 
 
 def _standing(state: State) -> dict[str, Any]:
@@ -295,7 +310,7 @@ def _move(
     for (moment, due_at), ids in groups.items():
         values = {**standing, "state_since": moment, "due_at": due_at}
         shape, chosen = bound(session, ids)
-        session.execute(moving(shape), {f"to_{name}": value for name, value in values.items()} | {"ids": chosen})
+        moving(shape).run(session, {f"to_{name}": value for name, value in values.items()} | {"ids": chosen})
     runs_on = [id_ for source, ids in sources.items() if kept(definition, source, state.name) for id_ in ids]
     if runs_on:
         note_due(session, runs_on)
@@ -331,7 +346,7 @@ def _write_history(
             }
             for source, moment, case in zip(left, since, cases, strict=True)
         ]
-        session.execute(INSERT_HISTORY, rows if len(rows) > 1 else rows[0])
+        INSERT_HISTORY.run_each(session, rows)
         return
     for (source, moment), ours in groups.items():
         act = {**_act(request, source, moment), "to_state": to, "facts": facts}
@@ -371,7 +386,7 @@ def _do_at_once(session: Session, cases: Sequence[CaseRow], armed: Armed, reques
 def note_due(session: Session, case_ids: Collection[int]) -> None:
     """Copies the earliest armed timer of each case to the case, for sorting."""
     shape, chosen = bound(session, case_ids)
-    session.execute(noting_due(shape), {"ids": chosen})
+    noting_due(shape).run(session, {"ids": chosen})
 
 
 def move_to_unit(session: Session, case_ids: Collection[int], unit_id: int) -> None:
