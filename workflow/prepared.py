@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from workflow.db import UtcDateTime
+
 Converter = Callable[[Any], Any]
 _BIND = re.compile(r"%\((\w+)\)s")
 _WRITES = re.compile(r"\s*(INSERT|UPDATE)\s+(?:INTO\s+)?\"?(\w+)")
@@ -161,7 +163,9 @@ def _texted(statement: Executable, names: Sequence[str], dialect: Dialect) -> Te
 
 def _binder(type_: Any, dialect: Dialect) -> Converter | None:
     binder: Converter | None = type_.dialect_impl(dialect).bind_processor(dialect)
-    return binder
+    return (
+        lru_cache(maxsize=64)(binder) if binder and isinstance(type_, UtcDateTime) else binder
+    )  # a step has one moment
 
 
 def _reader(type_: Any, dialect: Dialect) -> Converter | None:
