@@ -30,8 +30,10 @@ def _up(host: str, port: int) -> None:
 @click.option("--host", default="127.0.0.1")
 @click.option("--port", default=8000, type=int)
 def _web(host: str, port: int) -> None:
+    from workers.configured import tell_settings
     from workers.server import command
 
+    tell_settings("web")
     arguments = command(host, port)
     os.execv(arguments[0], arguments)
 
@@ -39,8 +41,10 @@ def _web(host: str, port: int) -> None:
 @parts.command("worker")
 @click.option("--burst", is_flag=True)
 def _worker(burst: bool) -> None:
+    from workers.configured import tell_settings
     from workers.queue import run_worker
 
+    tell_settings("worker")
     run_worker(burst)
 
 
@@ -48,7 +52,9 @@ def _worker(burst: bool) -> None:
 @click.option("--once", is_flag=True)
 def _clock(once: bool) -> None:
     from workers.clock import run
+    from workers.configured import tell_settings
 
+    tell_settings("clock")
     run(once)
 
 

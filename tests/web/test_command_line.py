@@ -221,3 +221,25 @@ def test_use_of_a_command_and_its_refusal_are_told(run: Run, data_dir: Path) -> 
         told = database.execute("SELECT action, actor, result, origin FROM audit_row ORDER BY seq").fetchall()
     assert [row[:3] for row in told] == [("cli.unit", "cli", "done"), ("cli.unit", "cli", "refused")]
     assert all(row[3].startswith("cli ") for row in told)
+
+
+def test_what_is_done_with_backups_is_told_and_works_without_a_database_too(
+    run: Run, data_dir: Path, tmp_path: Path
+) -> None:
+    def told(folder: Path) -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(folder / "sandeng.db")) as database:
+            asked = "SELECT action, result FROM audit_row WHERE action NOT LIKE 'cli.backup%' ORDER BY seq"
+            return list(database.execute(asked))
+
+    assert run("db", "upgrade").status == 0
+    assert run("backup", "full").status == 0
+    assert run("backup", "verify").status == 0
+    assert run("backup", "restore", "--into", str(tmp_path / "aside")).status == 0
+    done = [("cli.db.upgrade", "done"), ("backup.make", "done")]
+    assert told(data_dir) == [*done, ("backup.verify", "done"), ("backup.restore", "done")]
+    assert run("backup", "restore", "--yes").status == 0
+    assert told(data_dir)[-1] == ("backup.restore", "done")
+    (data_dir / "sandeng.db").unlink()
+    assert run("backup", "verify").status == 0
+    assert run("backup", "restore", "--into", str(tmp_path / "again")).status == 0
+    assert not (data_dir / "sandeng.db").exists()

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import click
 
-from web.commands.shared import as_json, opened, progress, say
+from web.commands.shared import as_json, note_where_there_is, opened, progress, say
+from workflow.audit.notes import note
 from workflow.clock import parse_moment, present
+from workflow.db import writing
 from workflow.errors import BadInput, Refused
 from workflow.settings import Settings, get_settings
 
@@ -41,6 +43,9 @@ def _make(kind: str, json_: bool) -> None:
 
     with opened() as (settings, engine):
         made = make(engine, settings, kind, present, lambda done, total: progress(f"备份 {done}/{total}"))
+        with writing(engine) as session:
+            kept = {"kind": made.kind, "bytes": made.bytes}
+            note(session, "backup.make", at=present(), actor="cli", kind="backup", key=made.id, summary=kept)
     told = {"id": made.id, "kind": made.kind, "at": made.at, "parent": made.parent, "bytes": made.bytes,
             "files": [file.name for file in made.files], "rows": sum(made.counts.values()), "revision": made.revision}  # fmt: skip
     say(told, json_, f"{KINDS[made.kind]}备份 {made.id} 已完成，{made.bytes / 1e6:.1f} MB")
@@ -61,6 +66,8 @@ def verify(backup_id: str, json_: bool) -> int:
     outcome = prove(held, wanted, present(), working_folder(settings))
     for problem in outcome.problems:
         progress(problem)
+    found = {"ok": outcome.ok, "rows": outcome.rows, "problems_found": len(outcome.problems)}
+    note_where_there_is("backup.verify", outcome.backup, found, "done" if outcome.ok else "failed")
     says = f"备份 {outcome.backup} 验证{'通过' if outcome.ok else '未通过'}：{outcome.rows} 行，{outcome.files} 个文件，{outcome.seconds} 秒"
     say(outcome.as_json(), json_, says)
     return 0 if outcome.ok else 1
@@ -95,6 +102,8 @@ def restore(to: str, into: Path | None, yes: bool, json_: bool) -> None:
         done = bring_back(settings, until, into.expanduser().resolve(), datetime.now(UTC))
     else:
         done = _over_live_data(settings, until, yes)
+    whole = {"until": to, "suppressed": done["suppressed"]}
+    note_where_there_is("backup.restore", "elsewhere" if into else "live", whole)
     say(done, json_, f"{done['lost']}。恢复到 {done['into']}，不再发送恢复前的消息 {done['suppressed']} 条")
 
 

@@ -8,7 +8,7 @@ import sys
 import click
 from sqlalchemy import Engine
 
-from web.commands.shared import as_json, opened, progress, say
+from web.commands.shared import as_json, note_use, opened, progress, say
 from workflow.backup.repository import Backup
 from workflow.clock import present
 from workflow.operations.places import only_one, prove_free
@@ -84,6 +84,7 @@ def upgrade(archive: bool, json_: bool) -> None:
     """Migrate to this release; a database with data is archived first, or the upgrade is refused (办法18)."""
     with opened(migrated=False) as (settings, engine):
         revision, kept = _upgraded(engine, settings, archive)
+        note_use(engine)
     told = {"revision": revision, "archive": kept.id if kept else None}
     say(told, json_, f"数据库已在版本 {revision}" + (f"，升级前归档为 {kept.id}" if kept else ""))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import getpass
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from workflow.audit.notes import coming_from, note, told
 from workflow.clock import business_date, present
@@ -34,7 +36,7 @@ def opened(*, migrated: bool = True) -> Iterator[tuple[Settings, Engine]]:
     settings = get_settings()
     engine = open_engine(settings.database_url)
     try:
-        with coming_from(f"cli {getpass.getuser()}@{socket.gethostname()}"):
+        with coming_from(_whence()):
             if migrated:
                 migrations.prove_current(engine)
                 note_use(engine)
@@ -48,6 +50,31 @@ def opened(*, migrated: bool = True) -> Iterator[tuple[Settings, Engine]]:
                 raise
     finally:
         engine.dispose()
+
+
+def note_where_there_is(action: str, key: str, summary: Mapping[str, Any], result: str = "done") -> bool:
+    """Note an act on files that must work without the database too (办法18): False, and said so, where there is none to note it in."""
+    from workflow import migrations
+
+    settings = get_settings()
+    embedded = settings.database_url.startswith("sqlite")
+    if embedded and not Path(settings.database_url.partition("///")[2]).is_file():
+        return False
+    engine = open_engine(settings.database_url)
+    try:
+        migrations.prove_current(engine)
+        with coming_from(_whence()), writing(engine) as session:
+            note(session, action, at=present(), actor="cli", kind="backup", key=key, result=result, summary=summary)
+    except (SandengError, DBAPIError):
+        progress("数据库不可用，本次操作未能记入审计")
+        return False
+    finally:
+        engine.dispose()
+    return True
+
+
+def _whence() -> str:
+    return f"cli {getpass.getuser()}@{socket.gethostname()}"
 
 
 def note_use(engine: Engine, result: str = "done", **more: str) -> None:

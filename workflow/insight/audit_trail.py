@@ -31,7 +31,7 @@ VERBS = {
     "verify": "核对", "restart": "登记恢复", "purge": "到期清理", "reveal": "查看敏感信息", "open": "发起",
     "alarm": "告警", "raise": "发出", "acknowledge": "确认", "prove": "再次验证身份", "password": "更换密码", "break_glass": "设为应急账号",
     "break_glass_end": "取消应急账号", "second_factor": "登记动态口令", "bind": "绑定身份", "unbind": "解除绑定", "second_factor_reset": "重新登记动态口令",
-    "export": "导出",
+    "export": "导出", "make": "备份", "restore": "恢复",
 }  # fmt: skip
 
 WORDS = {
@@ -43,7 +43,7 @@ WORDS = {
     "rules": "规则数", "findings": "问题数", "opened": "新发现", "resolved": "已整改", "purged": "清理行数", "days": "天数",
     "unit": "机构", "by": "账号", "head": "链头", "anchors": "锚点数", "anchored_to": "锚定至", "problems_found": "不符之处",
     "first_bad": "首个不符", "ok": "相符", "seconds": "用时（秒）", "attempts": "次数", "until": "截止", "from_seq": "接续自", "lost_to": "失去至",
-    "way": "登录方式", "subject": "身份摘要", "slot": "序号", "departed": "离开停用", "dormant": "久未登录停用", "reading": "查阅登记号", "networks": "网络", "approved_by": "批准人", "remark": "核实情况摘要", "changed": "已变的设置", "part": "部分", "case_id": "事项",
+    "way": "登录方式", "subject": "身份摘要", "slot": "序号", "departed": "离开停用", "dormant": "久未登录停用", "reading": "查阅登记号", "networks": "网络", "approved_by": "批准人", "remark": "核实情况摘要", "changed": "已变的设置", "digests": "各项摘要", "bytes": "字节数", "suppressed": "不再发送的消息", "case_id": "事项",
 }  # fmt: skip
 SHORT = 12  # hex digits of a field's digest that are shown
 
