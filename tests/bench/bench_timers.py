@@ -22,14 +22,16 @@ from workflow.engine.steps import NewCase, open_cases
 from workflow.engine.timers import fire_due
 
 MON = date(2026, 3, 2)
+MANY = 10_000  # the size of the bound
 
 
 def run(report: Report) -> None:
     """Many at once on every database; one alone on the embedded one."""
     for engine_name in report.engines():
-        for size in report.sizes(10_000):
+        for size in report.sizes(MANY, engine_name):
             with report.database(engine_name) as engine:
-                report.row(f"{size:,} 个定时同时到期", engine_name, _many(engine, size), bound=10.0)
+                bound = 10.0 if size <= MANY else None
+                report.row(f"{size:,} 个定时同时到期", engine_name, _many(engine, size), bound=bound)
     waited = _alone()
     report.row("一个定时到期后多久办理（最慢）", "SQLite", max(waited), bound=5.0, note=f"{len(waited)} 次")
 

@@ -62,9 +62,11 @@ class Report:
         """A size for this run: the full one, or a tenth."""
         return full if self.size == "full" else max(1, full // 10)
 
-    def sizes(self, full: int) -> list[int]:
-        """The sizes to measure at: a tenth, and at full size the whole, so that growth shows."""
-        return [full // 10, full] if self.size == "full" else [full // 10]
+    def sizes(self, full: int, engine: str = "") -> list[int]:
+        """The sizes to measure at: a tenth, and at full size the whole, and on the PostgreSQL named ten times that, so that growth shows."""
+        if self.size != "full":
+            return [full // 10]
+        return [full // 10, full, full * 10] if engine == "PostgreSQL" else [full // 10, full]
 
     def row(self, work: str, engine: str, value: float, **more: object) -> None:
         """Add and print one figure."""
