@@ -12,7 +12,6 @@ from sqlalchemy import Engine, select
 from tests.conftest import Staged
 from tests.quality.ticket_room import at
 from workflow.casework.can import can
-from workflow.casework.filing import code_of
 from workflow.casework.filing_drafting import (
     Opening,
     adopt_corrections,
@@ -29,6 +28,7 @@ from workflow.engine.models import CASE, OUTBOX
 from workflow.engine.steps import require_moved, take_step
 from workflow.engine.timers import fire_due
 from workflow.errors import BadInput, Conflict, NotAllowed, NotFound, Refused
+from workflow.registry.dictionary import code_of
 from workflow.registry.history import versions
 from workflow.registry.queries import Record, find_by_key
 from workflow.registry.records import write

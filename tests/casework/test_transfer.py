@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine, select
 
 from workflow.access.scopes import Actor, Held
-from workflow.casework.filing import code_of
 from workflow.casework.matters import open_matter
 from workflow.db import writing
 from workflow.engine.actors import Person
@@ -18,6 +17,7 @@ from workflow.engine.steps import require_moved, take_step
 from workflow.errors import NotAllowed, NotFound, Refused
 from workflow.insight.case import case_in_scope
 from workflow.registry import records
+from workflow.registry.dictionary import code_of
 from workflow.registry.models import RecordVersion
 from workflow.registry.queries import find_by_key
 from workflow.registry.tables import TABLES

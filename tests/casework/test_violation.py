@@ -106,6 +106,13 @@ def test_who_verified_does_not_establish(session: Session, unit: int, now: datet
             step(session, case_id, do, REVIEWER, now, reason="x")
 
 
+def test_who_sent_it_back_may_establish_it_once_it_comes_again(session: Session, unit: int, now: datetime) -> None:
+    case_id = verified(session, unit, now)
+    step(session, case_id, "send_back", LEADER, now, reason="补充谈话记录")
+    step(session, case_id, "conclude", REVIEWER, now, inputs={"findings": "属实，附谈话记录"})
+    step(session, case_id, "establish", LEADER, now, reason="证据确凿")
+
+
 def test_what_is_not_established_binds_nobody(session: Session, unit: int, now: datetime) -> None:
     case_id = verified(session, unit, now)
     step(session, case_id, "dismiss", LEADER, now, reason="查无实据")

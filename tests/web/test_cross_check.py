@@ -134,6 +134,23 @@ def test_a_finding_goes_from_the_checker_to_a_letter(
     assert reviewer.get("/checks/bulletin").status_code == 404
 
 
+def test_who_sent_a_check_back_confirms_and_accepts_it_when_it_comes_again(
+    county: Town, begun: int, sign_in: Callable[[str], Visitor]
+) -> None:
+    pair = pairs(county)[0]
+    code, (sample,) = code_of(county, pair.checker_id), samples(county, pair.case_id)
+    clerk, head, reviewer = (sign_in(name) for name in (f"clerk@{code}", f"head@{code}", "reviewer@330282"))
+    assert clerk.post(f"/checks/{pair.case_id}/samples", {f"result-{sample}": "right"}).status_code == 302
+    assert take(clerk, pair.case_id, "submit", 1) == 302
+    assert take(head, pair.case_id, "send_back", 2, reason="再核对档案") == 302
+    assert take(clerk, pair.case_id, "submit", 3) == 302
+    assert take(head, pair.case_id, "confirm", 4) == 302
+    assert take(reviewer, pair.case_id, "send_back", 5, reason="补充说明") == 302
+    assert take(clerk, pair.case_id, "submit", 6) == 302
+    assert take(head, pair.case_id, "confirm", 7) == 302
+    assert take(reviewer, pair.case_id, "accept", 8) == 302
+
+
 def test_the_bulletin_is_on_paper_for_the_citys_office_alone(
     begun: int, sign_in: Callable[[str], Visitor], reviewer: Visitor
 ) -> None:

@@ -57,12 +57,6 @@ def kind_of(dataset: str, *, new: bool, leaving: bool) -> str:
     return dataset if dataset in ("position", "contract") else "other"
 
 
-def code_of(dataset: str, name: str, label: str) -> str:
-    """The code of a label in the list of a field."""
-    described = dictionary()[dataset]
-    return dictionary().codes_of(described.fields[name]).by_label[label].code
-
-
 def fields_of(dataset: DataSet, *, new: bool) -> dict[str, Field]:
     """The fields that a filing may change: all but derived ones, locked ones included; the key only at first entry."""
     return writable_fields(dataset, WRITES, new=new)

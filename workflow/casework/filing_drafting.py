@@ -17,7 +17,6 @@ from workflow.casework.filing import (
     LEFT,
     PROCESS,
     Content,
-    code_of,
     content_of,
     due_dates,
     fields_of,
@@ -39,7 +38,7 @@ from workflow.engine.registry import book
 from workflow.engine.steps import NewCase, lock_cases, open_cases, require_moved, take_step
 from workflow.errors import BadInput, Conflict, NotAllowed, NotFound, Refused
 from workflow.insight.editing import Finding, blocking, judged
-from workflow.registry.dictionary import DataSet, dictionary
+from workflow.registry.dictionary import DataSet, code_of, dictionary
 from workflow.registry.history import who_changed_since
 from workflow.registry.origin import RowsRefused
 from workflow.registry.queries import Record, find_by_id
@@ -283,7 +282,14 @@ def _judged_as_if(
     trial = session.begin_nested()
     try:
         written = write(
-            session, filing.dataset, [row], by=filing.authors[0], now=now, may_write_locked=True, may_create=True
+            session,
+            filing.dataset,
+            [row],
+            by=filing.authors[0],
+            now=now,
+            may_write_locked=True,
+            may_create=True,
+            trial=True,
         )
         after = judged(session, filing.dataset, written.ids[0], today)
     except RowsRefused as refused:

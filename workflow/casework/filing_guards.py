@@ -7,10 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import literal, or_, select, union_all
-from sqlalchemy.orm import Session
-
-from workflow.casework.filing import code_of, days_late, important, why_review
+from workflow.casework.filing import days_late, important, why_review
 from workflow.casework.filing_drafting import changed_meanwhile
 from workflow.casework.four_eyes import judged_people, of_people
 from workflow.casework.models import Filing
@@ -21,8 +18,8 @@ from workflow.engine.judges import Facts, judge_of, judged
 from workflow.engine.registry import guard
 from workflow.engine.verdicts import Verdict
 from workflow.quality.rules import rules
+from workflow.registry.closing import DATASET, FIELD, closed_code, people_inside, still_inside
 from workflow.registry.dictionary import dictionary
-from workflow.registry.tables import TABLES
 
 SHOWN = 50  # facts of one verdict
 Reader = Callable[[StepContext, CaseRow, Filing], dict[str, Any]]
@@ -98,10 +95,10 @@ def nobody_is_left_inside(context: StepContext) -> dict[int, list[Verdict]]:
 
 
 def _inside_read(context: StepContext, _case: CaseRow, filing: Filing) -> dict[str, Any]:
-    closed = code_of("inner_org", "status", "撤销")
-    if filing.dataset != "inner_org" or filing.texts.get("status") not in (closed, "撤销"):
+    if filing.dataset != DATASET or filing.texts.get(FIELD) not in (closed_code(), "撤销"):
         return {"closing": False}
-    left = _still_inside(context.session, filing.record_id or 0)
+    inside = filing.record_id or 0
+    left = people_inside(context.session, [inside]).get(inside, [])
     shown = [[dataset, dictionary()[dataset].title, key] for dataset, key in left[:SHOWN]]
     return {"closing": True, "record": filing.record_key, "left": len(left), "people": shown}
 
@@ -118,23 +115,8 @@ def _emptied(facts: Facts) -> Verdict:
         {"record": key, "field": "inner_org", "value": facts["record"], "says": f"{title} {key}", "link": f"/records/{dataset}/{key}"}
         for dataset, title, key in people
     ]  # fmt: skip
-    who = "、".join(key for _, _, key in people[:10]) + ("等" if left > 10 else "")
-    says = f"拟撤销的内设机构还有 {left} 人（{who}），先调整所在处室再撤销"
+    says = f"拟撤销的内设机构{still_inside(left, [key for _, _, key in people])}"
     return Verdict(name, False, says, told, basis, clears_by="unit_clerk", link=f"/filings/{facts['case']}")
-
-
-def _still_inside(session: Session, inner_org: int) -> list[tuple[str, str]]:
-    """(data set, key) of the people who belong to an inner organisation: not left, not dismissed. One statement."""
-    person, contract = TABLES["person"].c, TABLES["contract"].c
-    people = select(literal("person"), person.person_code).where(
-        person.inner_org_id == inner_org, person.removed_on.is_(None),
-        or_(person.estab_status.is_(None), person.estab_status != code_of("person", "estab_status", "出编")),
-    )  # fmt: skip
-    hired = select(literal("contract"), contract.contract_code).where(
-        contract.inner_org_id == inner_org, contract.removed_on.is_(None),
-        contract.status == code_of("contract", "status", "在岗"),
-    )  # fmt: skip
-    return [(row[0], row[1]) for row in session.execute(union_all(people, hired))]
 
 
 @guard("basis_is_given")

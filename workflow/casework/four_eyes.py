@@ -1,4 +1,8 @@
-"""Two different people (办法17): whoever took part does not decide, nor does anybody on their behalf. Guards of every process."""
+"""Two different people (办法17): whoever wrote, proposed or agreed does not decide, nor does anybody on their behalf. Guards of every process.
+
+Sending a case back with a reason is no part in it: who found it wanting may decide on it when it comes again, and who decided once
+takes the same step again when somebody further on has sent it back.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from workflow.engine.actors import PLATFORM_ROLES
 from workflow.engine.context import StepContext
-from workflow.engine.definition import HOUSEKEEPING
+from workflow.engine.definition import HOUSEKEEPING, NO_PART
 from workflow.engine.judges import Facts, judge_of, judged
 from workflow.engine.models import HISTORY
 from workflow.engine.registry import guard
@@ -24,7 +28,7 @@ Acts = Mapping[int, Sequence[Mapping[str, Any]]]
 
 def people_of(session: Session, case_ids: Collection[int], dos: Collection[str] = ()) -> dict[int, set[str]]:
     """Case → accounts that acted in it and those on whose behalf, of all steps or of the steps named; the platform left out."""
-    return _of_acts(acts_by_case(session, case_ids), dos)
+    return _of_acts(acts_by_case(session, case_ids), dos, HOUSEKEEPING)
 
 
 def acts_by_case(session: Session, case_ids: Collection[int]) -> Acts:
@@ -35,18 +39,22 @@ def acts_by_case(session: Session, case_ids: Collection[int]) -> Acts:
     return grouped((row["case_id"], row) for row in rows)
 
 
-def _of_acts(acts: Acts, dos: Collection[str]) -> dict[int, set[str]]:
+def _of_acts(acts: Acts, dos: Collection[str], but: Collection[str]) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for case_id, rows in acts.items():
-        counted = [row for row in rows if row["do"] not in HOUSEKEEPING and (not dos or row["do"] in dos)]
+        counted = [row for row in rows if row["do"] not in but and (not dos or row["do"] in dos)]
         people = {name for row in counted for name in (row["actor"], row["on_behalf_of"])}
         found[case_id] = people - {None, *PLATFORM_ROLES}
     return found
 
 
 def took_part(context: StepContext, dos: Collection[str] = ()) -> dict[int, set[str]]:
-    """The same for the cases of a judgement: their history is read once for all guards, and for the page that shows it."""
-    return _of_acts(context.once(ACTS, lambda: acts_by_case(context.session, context.ids)), dos)
+    """Case → who took part in what is to be decided: all but those who only sent it back, or took this very step before it was sent back.
+
+    The history is read once for all guards, and for the page that shows it.
+    """
+    but = (*NO_PART, context.step.do)
+    return _of_acts(context.once(ACTS, lambda: acts_by_case(context.session, context.ids)), dos, but)
 
 
 def mine(context: StepContext) -> set[str]:
@@ -76,13 +84,18 @@ def judged_people(
     }  # fmt: skip
 
 
-of_people("took_no_part", "办理人未参与此前各步", "参与过此前办理的人不得再作决定，请由他人办理")
+of_people(
+    "took_no_part",
+    "办理人未起草、提出或审核过本事项",
+    "起草、提出或审核过本事项的人不得再作决定，请由他人办理",
+    version=2,
+)
 of_people("not_the_applicant", "办理人不是申请人", "申请人不得办理自己的申请，请由他人办理")
 
 
 @guard("took_no_part")
 def took_no_part(context: StepContext) -> dict[int, list[Verdict]]:
-    """Who decides took no earlier step of the case."""
+    """Who decides neither wrote nor proposed nor agreed to it before; having sent it back, or having taken the same step, bars nobody."""
     return judged_people(context, "took_no_part", took_part(context))
 
 

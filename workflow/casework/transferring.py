@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.casework.filing import code_of, due_dates, term_of
+from workflow.casework.filing import due_dates, term_of
 from workflow.casework.matters import titled
 from workflow.casework.models import SIDE, CaseSide
 from workflow.casework.telling import tell_units, unit_names
@@ -28,7 +28,7 @@ from workflow.engine.verdicts import Verdict
 from workflow.errors import Refused
 from workflow.operations.requests import ask
 from workflow.registry.balances import Balance, quota_balances
-from workflow.registry.dictionary import dictionary
+from workflow.registry.dictionary import code_of, dictionary
 from workflow.registry.queries import Record, find_by_key
 from workflow.registry.records import write
 from workflow.registry.tables import TABLES

@@ -50,6 +50,11 @@ TIMER_KEYS = {"in": list, "after": str, "until": str, "do": str, "since": str}
 MIGRATE = "migrate"
 OF_EVERY_CASE = {"open": "发起", "reassign": "转交", MIGRATE: "改用新版流程"}
 HOUSEKEEPING = ("reassign", MIGRATE)
+# Steps that hand a case back with a reason: whoever takes one proposes nothing, and may decide when it comes again.
+RETURNS = (
+    "return", "send_back", "return_receive", "return_audit", "return_review", "return_meeting", "ask_again", "decline_exception",
+)  # fmt: skip
+NO_PART = (*HOUSEKEEPING, *RETURNS)  # what makes nobody one of the hands that a case has passed through
 
 
 @dataclass(frozen=True)

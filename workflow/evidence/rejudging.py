@@ -12,7 +12,7 @@ from typing import Any
 
 from workflow.clock import business_date
 from workflow.engine.actors import PLATFORM_ROLES
-from workflow.engine.definition import HOUSEKEEPING, Definition
+from workflow.engine.definition import NO_PART, Definition
 from workflow.engine.judges import Judge, answers, judges
 from workflow.errors import SandengError
 from workflow.evidence.findings import CANNOT, DIFFERENT, SAME, Rejudged, Row, number_of
@@ -97,13 +97,13 @@ def _elsewhere(guard: str, facts: Kept, before: Sequence[Kept], act: Kept) -> st
     if guard not in PEOPLE:
         return ""
     acting = sorted({name for name in (act["actor"], act["on_behalf_of"]) if name})
-    took_part = _people(before, PEOPLE[guard])
+    took_part = _people(before, PEOPLE[guard], act["do"])
     if facts["mine"] != acting or facts["took_part"] != took_part:
         return f"所记人员与办理经过不符：办理 {'、'.join(acting)}，此前参与 {'、'.join(took_part)}"
     return ""
 
 
-def _people(acts: Sequence[Kept], dos: Sequence[str]) -> list[str]:
-    counted = [act for act in acts if act["do"] not in HOUSEKEEPING and (not dos or act["do"] in dos)]
+def _people(acts: Sequence[Kept], dos: Sequence[str], now: str) -> list[str]:
+    counted = [act for act in acts if act["do"] not in (*NO_PART, now) and (not dos or act["do"] in dos)]
     named = {name for act in counted for name in (act["actor"], act["on_behalf_of"]) if name}
     return sorted(named - PLATFORM_ROLES.keys())

@@ -148,6 +148,12 @@ def dictionary() -> Dictionary:
     return _in_force or released()
 
 
+def code_of(dataset: str, name: str, label: str) -> str:
+    """The code of a label in the list of a field."""
+    words = dictionary()
+    return words.codes_of(words[dataset].fields[name]).by_label[label].code
+
+
 def put_in_force(words: Dictionary | None) -> None:
     """From now on `dictionary()` gives this one; None: the release's."""
     global _in_force

@@ -28,6 +28,9 @@ class Origin:
     may_write_locked: bool = False
     may_create: bool | None = None  # None: as the data set's create_by says, office meaning may_write_locked
     units: Collection[int] | None = None  # ids of the units whose records may be written; None: all
+    trial: bool = (
+        False  # the write is taken back at once: what depends on other records is asked again when it is meant
+    )
 
     @property
     def today(self) -> date:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from workflow.access.crypto import field_cipher, is_mask, mask_id
 from workflow.errors import Conflict, NotFound
+from workflow.registry import closing
 from workflow.registry.dictionary import DataSet, Field, dictionary
 from workflow.registry.history import who_changed_since
 from workflow.registry.origin import Origin, RowError
@@ -87,6 +88,7 @@ def _planned(
     planner = _Planner(session, dictionary()[dataset], origin, rows, lock=lock)
     for place, row in enumerate(rows):
         planner.take(place, row, numbers[place] if numbers else place + 1, ids.get(row.get(planner.key) or ""))
+    planner.check_closings()
     return planner.plan
 
 
@@ -104,6 +106,9 @@ class _Planner:
         self.by_identity: dict[tuple[Any, ...], Stored] = {}
         self.renewed: dict[bytes, bytes] = {}  # digest under an older key → under the newest
         self.taken: dict[int, int] = {}  # record id → number of the row that means it
+        self.closing: dict[
+            int, tuple[int, str]
+        ] = {}  # inner organisation that a row closes → number of the row, its key
         self.fields = {name: (f, f.column) for name, f in dataset.fields.items() if not f.derived}
         self.sensitive_names = [name for name, (f, _) in self.fields.items() if f.sensitive]
         self._load(rows)
@@ -180,10 +185,21 @@ class _Planner:
         self._check_change(row, stored, changed, number, revived)
         if len(self.plan.errors) > before:
             return
+        if self.dataset.name == closing.DATASET and changed.get(closing.FIELD, ("", ""))[1] == closing.closed_code():
+            self.closing[stored["id"]] = number, stored[self.key]
         if changed or revived:
             self.plan.changes.append(Change(place, stored, changed, revived))
         else:
             self.plan.unchanged.append((place, stored))
+
+    def check_closings(self) -> None:
+        """Inner organisations that the rows close are empty by now, or refused by row (办法4(一)1)."""
+        inside = {} if self.origin.trial else closing.people_inside(self.session, self.closing)
+        for record_id, left in inside.items():
+            number, key = self.closing[record_id]
+            says = f"不能改为撤销：{key} {closing.still_inside(len(left), [person for _, person in left])}"
+            self._refuse(number, closing.FIELD, "撤销", "not_empty", says)
+        self.plan.changes = [change for change in self.plan.changes if change.stored["id"] not in inside]
 
     def _match(self, row: Row) -> tuple[Stored | None, bool]:
         if "id" in row:

@@ -37,6 +37,7 @@ def write(
     may_write_locked: bool = False,
     may_create: bool | None = None,
     units: Collection[int] | None = None,
+    trial: bool = False,
 ) -> Written:
     """Write rows of one data set: all of them or, on the first refusal, none.
 
@@ -48,6 +49,7 @@ def write(
     origin = Origin(
         by=by, now=now, effective_on=effective_on, on_behalf_of=on_behalf_of, source=source, source_ref=source_ref,
         basis=basis, case_id=case_id, batch_id=batch_id, may_write_locked=may_write_locked, may_create=may_create, units=units,
+        trial=trial,
     )  # fmt: skip
     plan = make_plan(session, dataset, rows, origin)
     if plan.errors:
