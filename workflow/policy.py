@@ -118,6 +118,13 @@ class Policies:
             (policy.district, policy.version) for policy in (city, *(counties[key] for key in sorted(counties)))
         )
 
+    def own(self, district: str, name: str) -> bool:
+        """Whether a district has an entry of its own: the city its own, a county one that differs from the city's."""
+        if district == self.city.district:
+            return True
+        county = self.counties.get(district)
+        return county is not None and county.entry(name) != self.city.entry(name)
+
     def of(self, district_code: str | None) -> Policy:
         """The policy of a district by the first six digits of its code (GB/T 2260)."""
         return self.counties.get((district_code or "")[:6], self.city)

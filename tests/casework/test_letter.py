@@ -15,18 +15,30 @@ from sqlalchemy.orm import Session
 from workflow.casework.letter_files import letter_docx, letter_pdf
 from workflow.casework.letters import letter_of, open_letter
 from workflow.casework.weekly_audit import audit_figures
+from workflow.clock import business_date
 from workflow.db import writing
 from workflow.engine.actors import Person
-from workflow.engine.models import Case, Outbox
+from workflow.engine.judging import verdicts_for
+from workflow.engine.models import CASE, Case, Outbox
 from workflow.engine.steps import require_moved, take_step
 from workflow.engine.timers import fire_due
 from workflow.errors import NotAllowed, Refused
+from workflow.operations.models import JobRequest
+from workflow.quality.explain import message
+from workflow.quality.models import ENTRY, TICKET
+from workflow.quality.run import run_check
 from workflow.registry import records
 from workflow.registry.tables import TABLES
 
-CODES = {"330282101": "330282", "330282102": "330282", "330200101": "330200"}
+CODES = {"330282101": "330282", "330282102": "330282", "330200101": "330200", "330203101": "330203"}
 REVIEWER, LEADER = Person("reviewer", {"reviewer": None}), Person("leader", {"leader": None})
 FOUND = [{"record": f"P{n:08d}", "label": "实有人员", "says": "任免文件为副科长", "remedy": ""} for n in range(1, 41)]
+
+OF_LETTERS = (
+    select(ENTRY.c.unit_id, ENTRY.c.fixed_on)
+    .join(TICKET, TICKET.c.id == ENTRY.c.ticket_id)
+    .where(TICKET.c.rule_id == "D06")
+)  # entries on the negative list
 
 
 @pytest.fixture
@@ -53,11 +65,21 @@ def step(city: Engine, case_id: int, do: str, who: Person, now: datetime, **more
         require_moved(take_step(session, "letter", do, [case_id], now=now, actor=who, **more))
 
 
-def issued(city: Engine, now: datetime, code: str = "330282101") -> int:
+def issued(city: Engine, now: datetime, code: str = "330282101", who: Person | None = None) -> int:
     case_id = drafted(city, now, code)
     step(city, case_id, "submit", REVIEWER, now)
-    step(city, case_id, "issue", LEADER, now)
+    step(city, case_id, "issue", who or county_leader(city, CODES[code]), now)
     return case_id
+
+
+def county_leader(city: Engine, district: str) -> Person:
+    """The leader of the office of a district: the city's everywhere, a county's over the units of the county."""
+    if district == "330200":
+        return LEADER
+    with writing(city) as session:
+        unit = TABLES["unit"].c
+        ours = session.scalars(select(unit.id).where(unit.district_code == district)).all()
+    return Person(f"leader@{district}", {"leader": frozenset(ours)})
 
 
 def case(city: Engine, case_id: int) -> Case:
@@ -73,8 +95,31 @@ def head(city: Engine, code: str = "330282101") -> Person:
 
 
 def test_each_office_numbers_its_own_without_a_gap(city: Engine, now: datetime) -> None:
-    told = [case(city, issued(city, now, code)).data["number"] for code in CODES]
+    told = [case(city, issued(city, now, code)).data["number"] for code in list(CODES)[:3]]
     assert told == ["慈编办函〔2026〕1号", "慈编办函〔2026〕2号", "甬编办函〔2026〕1号"]
+
+
+def test_the_citys_leader_signs_in_the_citys_name_whatever_the_county(city: Engine, now: datetime) -> None:
+    case_ids = [issued(city, now, code, LEADER) for code in CODES]
+    assert [case(city, id_).data["number"] for id_ in case_ids] == [f"甬编办函〔2026〕{n}号" for n in (1, 2, 3, 4)]
+    with writing(city) as session:
+        offices = {letter_of(session, session.get_one(Case, id_)).office for id_ in case_ids}
+    assert offices == {"中共宁波市委机构编制委员会办公室"}
+
+
+def test_a_county_without_numbers_of_its_own_does_not_sign_with_the_citys(city: Engine, now: datetime) -> None:
+    case_id, leader = drafted(city, now, "330203101"), county_leader(city, "330203")
+    step(city, case_id, "submit", REVIEWER, now)
+    with pytest.raises(Refused, match=r"还没有自己的函号.*请由市编办领导签发"):
+        step(city, case_id, "issue", leader, now)
+    with writing(city) as session:
+        (verdict,) = [
+            v for v in verdicts_for(session, case_id, "issue", leader, now) if v.guard == "office_has_its_own_number"
+        ]
+    assert not verdict.holds
+    assert case(city, case_id).state == "signing"
+    step(city, case_id, "issue", LEADER, now)
+    assert case(city, case_id).data["number"] == "甬编办函〔2026〕1号"
 
 
 def test_a_draft_has_no_number_and_only_a_leader_who_took_no_part_signs(city: Engine, now: datetime) -> None:
@@ -159,3 +204,57 @@ def test_a_letter_past_its_term_is_counted_in_the_weekly_audit_of_the_unit(city:
     step(city, case_id, "reply", head(city), found.due_at, inputs={"answer": "已更正"})
     with writing(city) as session:
         assert audit_figures(session, found.unit_id or 0).letters == 0
+
+
+def checked(city: Engine, moment: datetime, *, kind: str = "full") -> list[Any]:
+    """What a check at that moment says of letters: part, light, state, message."""
+    run_check(city, business_date(moment), moment, kind=kind)
+    with writing(city) as session:
+        joined = select(TICKET, CASE.c.light, CASE.c.state).join(CASE, CASE.c.id == TICKET.c.case_id)
+        rows = session.execute(joined.where(TICKET.c.rule_id == "D06").order_by(TICKET.c.part)).all()
+        return [(row.part, row.light, row.state, message("D06", "unit", row.facts, row.part)) for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["full", "incremental"])
+def test_a_letter_past_its_term_lights_its_unit_turns_red_and_is_listed_and_is_green_once_answered(
+    city: Engine, now: datetime, kind: str
+) -> None:
+    first, second = issued(city, now), issued(city, now)
+    due = case(city, first).due_at
+    assert due is not None
+    assert checked(city, due - timedelta(minutes=1)) == []
+    fire_due(city, due)
+    says = "慈编办函〔2026〕{}号 应于 2026-03-23 前回函，至今没有回函"
+    told = [(str(id_), "yellow", "yellow", says.format(n)) for n, id_ in enumerate((first, second), 1)]
+    assert checked(city, due + timedelta(hours=1), kind=kind) == told
+    step(city, second, "reply", head(city), due + timedelta(hours=2), inputs={"answer": "已更正"})
+    assert [light for _, light, *_ in checked(city, due + timedelta(hours=3), kind=kind)] == ["yellow", "green"]
+    late = due + timedelta(days=6)  # past the county's two working days
+    fire_due(city, late)
+    assert [light for _, light, *_ in checked(city, late, kind=kind)] == ["red", "green"]
+    with writing(city) as session:
+        listed = session.execute(OF_LETTERS).all()
+    assert [tuple(row) for row in listed] == [(case(city, first).unit_id, None)]
+    step(city, first, "reply", head(city), late, inputs={"answer": "已更正"})
+    assert [light for _, light, *_ in checked(city, late + timedelta(hours=1), kind=kind)] == ["green", "green"]
+    with writing(city) as session:
+        assert [row.fixed_on for row in session.execute(OF_LETTERS)] == [business_date(late)]
+
+
+def test_the_unit_is_judged_again_as_soon_as_a_letter_is_late_and_as_soon_as_it_is_answered(
+    city: Engine, now: datetime
+) -> None:
+    case_id = issued(city, now)
+    due = case(city, case_id).due_at
+    assert due is not None
+    fire_due(city, due)
+    step(city, case_id, "reply", head(city), due, inputs={"answer": "已更正"}, on_behalf_of="head@other")
+    with writing(city) as session:
+        asked = session.execute(
+            select(JobRequest.kind, JobRequest.params, JobRequest.by, JobRequest.on_behalf_of)
+        ).all()
+        unit = case(city, case_id).unit_id
+    records = {"records": [["unit", unit]]}
+    assert [tuple(row) for row in asked] == [
+        ("check", records, "clock", None), ("check", records, "head@330282101", "head@other"),
+    ]  # fmt: skip

@@ -48,6 +48,7 @@ class World:
         parts: dict[str, Callable[[Rule], Iterator[tuple[int, str]]]] = {
             "field": self._fields, "per": self._parts, "must": self._must,
             "unique": self._unique, "none": self._other, "some": self._other,
+            "no_matter": self._no_matter,
         }  # fmt: skip
         return {(rule.id, rule.dataset, record, part) for record, part in parts[shape](rule)}
 
@@ -58,6 +59,10 @@ class World:
         for row in self.living(rule.dataset):
             if self._applies(rule, row) and self.ask(rule.must or "", rule.dataset, row, rule=rule) is False:
                 yield row["id"], ""
+
+    def _no_matter(self, _rule: Rule) -> Iterator[tuple[int, str]]:
+        """Nothing: a world of records has no cases."""
+        return iter(())
 
     def _parts(self, rule: Rule) -> Iterator[tuple[int, str]]:
         texts = " ".join(filter(None, (rule.when, rule.must, rule.message)))

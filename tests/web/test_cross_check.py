@@ -102,6 +102,21 @@ def test_the_checker_sees_exactly_the_sample_and_only_while_it_is_open(
         assert sign_in(f"clerk@{other}").get(f"/checks/{pair.case_id}").status_code == 404
 
 
+def test_the_enlarged_drawing_bears_the_marks_of_the_cases_page(
+    county: Town, begun: int, sign_in: Callable[[str], Visitor]
+) -> None:
+    office = sign_in("reviewer")
+    drawn = [
+        re.search(r'<svg class="process".*?</svg>', office.get(path).get_data(as_text=True), re.DOTALL)
+        for path in (f"/cases/{begun}", f"/processes/cross_check?case={begun}", "/processes/cross_check")
+    ]
+    here, enlarged, plain = (found.group() if found else "" for found in drawn)
+    assert here == enlarged
+    for mark in ("✓ 起草中", "✓ 配对待确认", "● 检查中"):
+        assert mark in enlarged
+        assert mark not in plain
+
+
 def test_a_finding_goes_from_the_checker_to_a_letter(
     county: Town, begun: int, sign_in: Callable[[str], Visitor]
 ) -> None:

@@ -14,7 +14,7 @@ from web.paging import argument, number_argument
 from web.permissions import permission
 from web.position import position
 from workflow.access.scopes import Actor, may
-from workflow.access.substitution import acting
+from workflow.access.substitution import ByWhom, acting
 from workflow.engine.models import Case
 from workflow.errors import BadInput, NotFound
 from workflow.insight.case import case_page
@@ -58,13 +58,13 @@ def _shown(case_id: int, given: Any = None, fault: str = "") -> Any:
     )
 
 
-def _as(pair: Case, role: str) -> Actor:
-    """The person in the own role, or in the one taken for somebody else."""
-    return acting(session(), actor(), pair.process, (role,), pair.unit_id, pair.opened_by)[0]
+def _as(pair: Case, role: str) -> ByWhom:
+    """The person in the own role, or in the one taken for somebody else, and for whom."""
+    return acting(session(), actor(), pair.process, (role,), pair.unit_id, pair.opened_by)
 
 
 def _holds(pair: Case, role: str) -> bool:
-    return bool(_as(pair, role).reach(session(), role, {pair.unit_id or 0}))
+    return bool(_as(pair, role)[0].reach(session(), role, {pair.unit_id or 0}))
 
 
 @bp.post("/checks/<int:case_id>/samples")
@@ -77,8 +77,9 @@ def judge(case_id: int) -> Any:
         number = name.removeprefix("result-")
         if name.startswith("result-") and result and number.isascii() and number.isdigit():
             given[int(number)] = (result, request.form.get(f"problem-{number}", ""))
+    who, behalf = _as(pair, "unit_clerk")
     try:
-        kept = judge_samples(session(), _as(pair, "unit_clerk"), pair, given, now=g.now)
+        kept = judge_samples(session(), who, pair, given, now=g.now, on_behalf_of=behalf)
     except BadInput as bad:
         session().rollback()
         return _shown(case_id, request.form, bad.says), 400
@@ -91,7 +92,9 @@ def judge(case_id: int) -> Any:
 def strike(case_id: int, sample_id: int) -> Any:
     """The office leaves a finding out, or takes it in again."""
     pair = pair_of(session(), actor(), case_id)
-    strike_sample(session(), _as(pair, "reviewer"), pair, sample_id, struck=request.form.get("do") != "restore")
+    who, behalf = _as(pair, "reviewer")
+    struck = request.form.get("do") != "restore"
+    strike_sample(session(), who, pair, sample_id, struck=struck, on_behalf_of=behalf)
     return redirect(url_for("checks.one", case_id=case_id))
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, g, render_template
 
 from web.database import session
 from web.drawing import drawn
 from web.identity import actor
 from web.paging import number_argument
 from web.permissions import signed_in_only
+from web.position import position
 from workflow.engine.form import COMMON
 from workflow.engine.registry import book
-from workflow.insight.case import case_in_scope
+from workflow.insight.case import case_in_scope, case_page
 from workflow.insight.wording import condition_titles
 from workflow.policy import shipped_policies
 
@@ -33,12 +34,15 @@ def one(process: str) -> Any:
     """One process, drawn and row by row; `case` marks where that case stands, in the version under which it began."""
     case_id = number_argument("case")
     case = case_in_scope(session(), actor(), case_id) if case_id else None
-    definition = (
-        book().version(session(), case.definition) if case and case.process == process else book().process(process)
-    )
-    position = case.state if case and case.process == process else None
+    if case is not None and case.process == process:
+        shown = case_page(session(), actor(), case.id, g.now)
+        definition = shown.definition
+        drawing = position(definition, shown.case.state, shown.steps, shown.history)["drawing"]
+    else:
+        definition = book().process(process)
+        drawing = drawn(definition)
     return render_template(
-        "processes/one.html", definition=definition, position=position, case=case, drawing=drawn(definition, position),
+        "processes/one.html", definition=definition, case=case, drawing=drawing,
         roles=book().roles, entries=shipped_policies().city.entries, conditions=condition_titles(),
         inputs={field.name: field.label for field in (*COMMON.values(), *definition.inputs.values(), *definition.form)},
     )  # fmt: skip

@@ -13,6 +13,7 @@ from web.pages.matters import options_of
 from web.pages.roster import described_as, wanted_filter
 from web.permissions import permission
 from web.typed_forms import sent_fields
+from workflow.access.substitution import opener
 from workflow.casework.filing_lists import filing_in_scope
 from workflow.casework.report_operations import batch_operation, export_operation, filing_operation
 from workflow.casework.reporting import PROCESS, Operation, ask_approval, newest_request
@@ -115,8 +116,9 @@ def _asked(operation: Operation, unit: str = "") -> Any:
     try:
         unit_id = unit_to_open_for(session(), person, request.form.get("unit", "").strip(), book().process(PROCESS))
         fields = book().process(PROCESS).form
-        case_id = ask_approval(session(), operation, unit_id, sent_fields(fields), now=now, actor=person)
-        require_moved(take_step(session(), PROCESS, "submit", [case_id], now=now, actor=person))
+        by = opener(session(), person, PROCESS, unit_id)
+        case_id = ask_approval(session(), operation, unit_id, sent_fields(fields), now=now, **by)
+        require_moved(take_step(session(), PROCESS, "submit", [case_id], now=now, **by))
     except (BadInput, Refused) as fault:
         session().rollback()
         errors = {each["field"]: each.get("message", fault.says) for each in fault.facts.get("errors", [])}

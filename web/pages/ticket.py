@@ -45,7 +45,9 @@ def page(ticket_id: int) -> Any:
         and ticket.level == "W"
         and may(person, "ticket.explain")
         and "explanation" not in open_about,
-        file=ticket.open and may_file(session(), _opener("filing", ticket)["actor"], ticket.unit_id),
+        file=ticket.open
+        and not (rule and rule.matter)
+        and may_file(session(), _opener("filing", ticket)["actor"], ticket.unit_id),
         void=ticket.light in ("yellow", "red")
         and may(person, "ticket.void_request")
         and "void_light" not in open_about,

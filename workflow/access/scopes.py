@@ -114,6 +114,10 @@ class Actor:
         """Those of the units over which the role is held today; what the engine asks before each step."""
         return reached(session, [h for h in self.held if h.role == role], unit_ids)
 
+    def everywhere(self, role: str) -> bool:
+        """Whether the role is held for the whole city."""
+        return any(h.role == role and h.everywhere for h in self.held)
+
     def inboxes(self) -> dict[str, Select[tuple[int]] | None]:
         """Role → the units over which it is held, None for all of them: whose open work the person sees."""
         return inboxes_of(self.held)

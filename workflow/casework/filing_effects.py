@@ -82,7 +82,10 @@ def write_the_record(context: StepContext) -> None:
         record_id, key = _accepted(context, case, filing)
         filing.record_id, filing.record_key, filing.accepted_on = record_id, key, context.today
         context.keep(case, record_key=key, accepted_on=context.today.isoformat())
-        ask(context.session, "check", {"records": [[filing.dataset, record_id]]}, by=context.account, now=context.now)
+        ask(
+            context.session, "check", {"records": [[filing.dataset, record_id]]}, by=context.account, now=context.now,
+            on_behalf_of=context.request.on_behalf_of,
+        )  # fmt: skip
 
 
 @effect("report_the_change")

@@ -24,15 +24,21 @@ from workflow.casework.serials import next_number
 from workflow.clock import business_date
 from workflow.engine.actors import SYSTEM
 from workflow.engine.context import StepContext
+from workflow.engine.judges import Facts, judge_of, judged
 from workflow.engine.models import Case
-from workflow.engine.registry import book, effect
+from workflow.engine.registry import book, effect, guard
+from workflow.engine.sets import among
 from workflow.engine.steps import NewCase, open_cases
-from workflow.errors import NotFound
+from workflow.engine.verdicts import Verdict
+from workflow.errors import NotFound, Refused
+from workflow.operations.requests import ask
 from workflow.quality.terms import policies_of
 from workflow.registry.dictionary import DEFINITIONS, dictionary
 from workflow.registry.tables import TABLES
 
 PROCESS = "letter"
+SIGNER = "leader"  # the role that signs
+NUMBER = "letter.number"  # the policy entry that numbers letters
 UNIT = TABLES["unit"].c
 
 
@@ -100,21 +106,70 @@ def _days(session: Session, unit_id: int) -> int:
     return policies_of(session, [unit_id])[unit_id].term("letter.reply").n
 
 
+def offices_of(context: StepContext) -> dict[int, str]:
+    """Case → the district whose office the signer signs for: the city's where the role reaches everywhere, else the county of the unit."""
+    if context.request.actor.everywhere(SIGNER):
+        return dict.fromkeys(context.ids, book().policies.city.district)
+    units = {case.unit_id for case in context.cases if case.unit_id is not None}
+    districts = select(UNIT.id, UNIT.district_code).where(among(context.session, UNIT.id, units))
+    found: dict[int | None, str] = {row[0]: (row[1] or "")[:6] for row in context.session.execute(districts)}
+    return {case.id: found.get(case.unit_id) or book().policies.city.district for case in context.cases}
+
+
+@guard("office_has_its_own_number")
+def office_has_its_own_number(context: StepContext) -> dict[int, list[Verdict]]:
+    """Who signs has numbers of the own office to sign under: a county's leader never uses the city's (办法23)."""
+    offices = offices_of(context)
+    return {case.id: judged("office_has_its_own_number", _office(offices[case.id])) for case in context.cases}
+
+
+def _office(district: str) -> dict[str, Any]:
+    place = dictionary().codes["region"].label(district)
+    return {"district": district, "place": place, "own": book().policies.own(district, NUMBER)}
+
+
+def _numbered(facts: Facts) -> Verdict:
+    place, own = facts["place"], facts["own"]
+    says = f"以{place}机构编制部门的名义和文号签发"
+    if not own:
+        says = f"{place}还没有自己的函号（口径 {NUMBER}），不能以市编办的名义和文号签发；请由市编办领导签发，或者先为{place}定函号"
+    return Verdict("office_has_its_own_number", own, says, basis="办法10(四)、办法23", clears_by=SIGNER)
+
+
+judge_of("office_has_its_own_number")(_numbered)
+
+
 @effect("number_the_letter")
 def number_the_letter(context: StepContext) -> None:
-    """The number of the office of the unit's district, the day, the digest of what was signed, and the last day of the reply."""
+    """The number of the signer's own office, the day, the digest of what was signed, and the last day of the reply.
+
+    Raises Refused where that office has no numbers of its own.
+    """
+    offices, policies = offices_of(context), book().policies
     for case in context.cases:
         if case.unit_id is None:
             raise NotFound("函没有收函单位")
-        policy = policies_of(context.session, [case.unit_id])[case.unit_id]
+        verdict, district = _numbered(_office(offices[case.id])), offices[case.id]
+        if not verdict.holds:
+            raise Refused(verdict.says, verdicts=[verdict])
         year = context.today.year
-        number = policy.letter_number(year, next_number(context.session, f"letter:{policy.district}", year))
+        number = policies.of(district).letter_number(year, next_number(context.session, f"letter:{district}", year))
         due = deadline(context.today, _days(context.session, case.unit_id), book().calendar).due_on
         signed = orjson.dumps({"number": number, **case.data["form"]}, option=orjson.OPT_SORT_KEYS)
         context.keep(
-            case, number=number, issued_on=context.today.isoformat(), sha256=hashlib.sha256(signed).hexdigest(),
-            due_on=due.isoformat() if due else None,
+            case, number=number, office=district, issued_on=context.today.isoformat(),
+            sha256=hashlib.sha256(signed).hexdigest(), due_on=due.isoformat() if due else None,
         )  # fmt: skip
+
+
+@effect("judge_the_unit_again")
+def judge_the_unit_again(context: StepContext) -> None:
+    """The unit is judged by the rules at once: a letter past its term is a problem of the unit's, until it is answered (rule D06)."""
+    units = sorted({case.unit_id for case in context.cases if case.unit_id is not None})
+    if units:
+        records = [["unit", unit_id] for unit_id in units]
+        behalf = context.request.on_behalf_of
+        ask(context.session, "check", {"records": records}, by=context.account, now=context.now, on_behalf_of=behalf)
 
 
 @effect("keep_reply")
@@ -134,8 +189,8 @@ def letter_of(session: Session, case: Case) -> Letter:
         raise NotFound
     form, says = case.data.get("form", {}), words()
     row = session.execute(select(UNIT.name, UNIT.district_code).where(UNIT.id == case.unit_id)).one()
-    policy = policies_of(session, [case.unit_id])[case.unit_id]
-    place = dictionary().codes["region"].label(policy.district)
+    district = case.data.get("office") or policies_of(session, [case.unit_id])[case.unit_id].district
+    place = dictionary().codes["region"].label(district)
     issued = case.data.get("issued_on")
     return Letter(
         office=says["office"].format(place=place),

@@ -73,6 +73,7 @@ def ask_approval(
     now: datetime,
     actor: Actor,
     data: Mapping[str, Any] | None = None,
+    on_behalf_of: str | None = None,
 ) -> int:
     """A request tied to an operation; its kind and number of records are the operation's. Returns the case; raises as `open_matter`.
 
@@ -81,7 +82,7 @@ def ask_approval(
     given = {**texts, "kind": operation.kind, "rows": str(operation.rows) if operation.rows else ""}
     if operation.month:
         given["month"] = operation.month
-    case_id = open_matter(session, PROCESS, unit_id, given, now=now, actor=actor, data=data)
+    case_id = open_matter(session, PROCESS, unit_id, given, now=now, actor=actor, data=data, on_behalf_of=on_behalf_of)
     row = {"case_id": case_id, "key": operation.key, "says": operation.says[:400], "link": operation.link[:400]}
     session.execute(insert(BOND).values(row))
     return case_id

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from workflow.access.substitution import opened_for
 from workflow.casework.filing import due_dates, term_of
 from workflow.casework.matters import titled
 from workflow.casework.models import SIDE, CaseSide
@@ -208,13 +209,14 @@ def move_the_person(context: StepContext) -> None:
 
     Raises Refused where the last place was taken meanwhile: the counters are locked by the write itself.
     """
+    behalves = opened_for(context.session, context.ids)
     for case in context.cases:
         session, form = context.session, case.data["form"]
         record, receiver = _person(session, form), _receiver(session, form)
         if record is None or receiver is None or record.unit_id != int(case.data["sender"]):
             raise Refused("人员已不在调出单位，或调入单位已撤销")
         origin: dict[str, Any] = {
-            "by": case.opened_by, "now": context.now, "effective_on": date.fromisoformat(form["moved_on"]),
+            "by": case.opened_by, "on_behalf_of": behalves.get(case.id), "now": context.now, "effective_on": date.fromisoformat(form["moved_on"]),
             "basis": f"{form['doc_no']}（人员划转）"[:200], "case_id": case.id, "may_write_locked": True,
         }  # fmt: skip
         _end_posts(session, record, form, origin)
@@ -223,7 +225,15 @@ def move_the_person(context: StepContext) -> None:
         after = _balance(session, receiver, form["quota_type"], context.today)
         if after.occupied + after.plan > after.approved:
             raise Refused("调入单位的空余编制已被占用")
-        ask(session, "check", {"records": [["person", record.id]]}, by=context.account, now=context.now)
+        behalf = context.request.on_behalf_of
+        ask(
+            session,
+            "check",
+            {"records": [["person", record.id]]},
+            by=context.account,
+            now=context.now,
+            on_behalf_of=behalf,
+        )
 
 
 def _end_posts(session: Session, record: Record, form: Mapping[str, Any], origin: Mapping[str, Any]) -> None:

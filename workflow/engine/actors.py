@@ -22,6 +22,9 @@ class Actor(Protocol):
     def reach(self, session: Session, role: str, unit_ids: Set[int]) -> Set[int]:
         """Those of the units for which the actor holds that role today."""
 
+    def everywhere(self, role: str) -> bool:
+        """Whether the actor holds that role for every unit there is."""
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -34,8 +37,12 @@ class Platform:
         return role == self.account
 
     def reach(self, session: Session, role: str, unit_ids: Set[int]) -> Set[int]:
-        """Everywhere."""
+        """All of them."""
         return unit_ids if self.has(role) else set()
+
+    def everywhere(self, role: str) -> bool:
+        """Wherever it acts at all."""
+        return self.has(role)
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,10 @@ class Person:
             return set()
         units = self.roles[role]
         return unit_ids if units is None else unit_ids & units
+
+    def everywhere(self, role: str) -> bool:
+        """Whether it was given without a limit."""
+        return role in self.roles and self.roles[role] is None
 
 
 CLOCK = Platform("clock")

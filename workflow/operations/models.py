@@ -99,6 +99,9 @@ class JobRequest(Base):
     kind: Mapped[str] = mapped_column(String(40), comment="import | check | export, see workers.jobs")
     params: Mapped[dict[str, Any]] = mapped_column(default=dict)
     by: Mapped[str] = mapped_column(String(64), comment="account")
+    on_behalf_of: Mapped[str | None] = mapped_column(
+        String(64), comment="account for whom it was asked, where not the own"
+    )
     state: Mapped[str] = mapped_column(String(10), default="queued")
     done: Mapped[int] = mapped_column(default=0, comment="units of work done, e.g. rows")
     total: Mapped[int] = mapped_column(default=0, comment="0 while not known")

@@ -18,14 +18,25 @@ TOPIC = "job"
 ATTEMPTS = 5
 
 
-def ask(session: Session, kind: str, params: dict[str, Any], *, by: str, now: datetime) -> JobRequest:
+def ask(
+    session: Session, kind: str, params: dict[str, Any], *, by: str, now: datetime, on_behalf_of: str | None = None
+) -> JobRequest:
     """A request for long work and the outbox row that takes it to a worker after the commit."""
-    request = JobRequest(kind=kind, params=params, by=by, asked_at=now)
+    request = JobRequest(kind=kind, params=params, by=by, on_behalf_of=on_behalf_of, asked_at=now)
     session.add(request)
     session.flush()
     emit(session, TOPIC, outbox_key(request), {"request_id": request.id}, now)
     asked = {"params": told(params)}
-    note(session, f"{kind}.ask", at=now, actor=by, kind="job_request", key=request.id, summary=asked)
+    note(
+        session,
+        f"{kind}.ask",
+        at=now,
+        actor=by,
+        on_behalf_of=on_behalf_of,
+        kind="job_request",
+        key=request.id,
+        summary=asked,
+    )
     return request
 
 
@@ -80,6 +91,7 @@ def end(
         f"{request.kind}.run",
         at=now,
         actor=request.by,
+        on_behalf_of=request.on_behalf_of,
         kind="job_request",
         key=request_id,
         result=how,

@@ -107,14 +107,21 @@ def _cell(f: Any, value: Any, named: Mapping[str, Mapping[int, str]]) -> str:
 
 
 def judge_samples(
-    session: Session, actor: Actor, pair: Case, given: Mapping[int, tuple[str, str]], *, now: datetime
+    session: Session,
+    actor: Actor,
+    pair: Case,
+    given: Mapping[int, tuple[str, str]],
+    *,
+    now: datetime,
+    on_behalf_of: str | None = None,
 ) -> int:
-    """Keeps what a clerk of the checking unit found: sample id → (right | wrong, problem); returns how many.
+    """Keeps what a clerk of the checking unit found: sample id → (right | wrong, problem), by whom and for whom; returns how many.
 
     Raises NotAllowed for anybody else or once it is submitted, BadInput for a finding without words; then nothing is kept.
     """
     if pair.state not in OPEN or not actor.reach(session, "unit_clerk", {pair.unit_id or 0}):
         raise NotAllowed("检查结果由检查单位经办人在提交前填写")
+    whose = {"by": actor.account, "on_behalf_of": on_behalf_of}
     ours = set(session.scalars(select(SAMPLE.c.id).where(SAMPLE.c.case_id == pair.id)))
     for number, (id_, (result, problem)) in enumerate(given.items(), 1):
         if id_ not in ours or result not in RESULTS:
@@ -122,16 +129,22 @@ def judge_samples(
         if result == "wrong" and not problem.strip():
             raise BadInput(f"第 {number} 条：核对不符的，须写明哪里不符", errors=[{"field": f"problem-{id_}"}])
         values = {"result": result, "problem": problem.strip()[:300] if result == "wrong" else ""}
-        session.execute(update(SAMPLE).where(SAMPLE.c.id == id_).values(**values, by=actor.account, at=now))
+        session.execute(update(SAMPLE).where(SAMPLE.c.id == id_).values(**values, **whose, at=now))
     return len(given)
 
 
-def strike_sample(session: Session, actor: Actor, pair: Case, sample_id: int, *, struck: bool) -> None:
-    """The office takes a finding out, or back in, while it reviews the pair. Raises NotAllowed, NotFound."""
+def strike_sample(
+    session: Session, actor: Actor, pair: Case, sample_id: int, *, struck: bool, on_behalf_of: str | None = None
+) -> None:
+    """The office takes a finding out, or back in, while it reviews the pair; who did it last, and for whom, stands with it.
+
+    Raises NotAllowed, NotFound.
+    """
     if pair.state != "reviewing" or not actor.reach(session, "reviewer", {pair.unit_id or 0}):
         raise NotAllowed("检查结果由编办在核定时采纳或不采纳")
     mine = (SAMPLE.c.id == sample_id) & (SAMPLE.c.case_id == pair.id) & (SAMPLE.c.result == "wrong")
-    if not session.execute(update(SAMPLE).where(mine).values(struck=struck).returning(SAMPLE.c.id)).all():
+    values = {"struck": struck, "struck_by": actor.account, "struck_for": on_behalf_of}
+    if not session.execute(update(SAMPLE).where(mine).values(**values).returning(SAMPLE.c.id)).all():
         raise NotFound
 
 

@@ -105,7 +105,14 @@ class CheckSample(Base):
     problem: Mapped[str] = mapped_column(String(300), default="")
     struck: Mapped[bool] = mapped_column(default=False, comment="taken out by the office: no finding")
     by: Mapped[str | None] = mapped_column(String(64))
+    on_behalf_of: Mapped[str | None] = mapped_column(
+        String(64), comment="account for whom it was checked, where not the own"
+    )
     at: Mapped[datetime | None]
+    struck_by: Mapped[str | None] = mapped_column(String(64), comment="who last took the finding out or in")
+    struck_for: Mapped[str | None] = mapped_column(
+        String(64), comment="account for whom that was done, where not the own"
+    )
 
     __table_args__ = (
         UniqueConstraint("case_id", "dataset", "record_id"),

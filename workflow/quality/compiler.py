@@ -83,7 +83,7 @@ def _compile(rule: Rule, book: RuleBook, dialect: str, made: Families) -> Compil
     compiled.joins = [*parts, *all_joins(frame, made).values(), *compiled.joins]
     compiled.measures, compiled.reads = frame.read_measures, frozenset(frame.read_labels)
     compiled.referred = _referred(frame, made)
-    if not (rule.per or compiled.groups or rule.other):
+    if not (rule.per or compiled.groups or rule.other or rule.matter):
         compiled.suspicion = compiled.tests[1:-1] if rule.by_field else compiled.tests[1:]
         compiled.scan_joins = all_joins(frame, made)
         compiled.telling = "" if rule.by_field else _telling(compiled, book, made)
@@ -150,7 +150,7 @@ def _columns(rule: Rule, frame: Frame) -> list[str]:
         if dataset.unit
         else "0"
     )
-    part = "v.part" if rule.by_field else "pt.part" if rule.per else "''"
+    part = _part_sql(rule)
     shown = quote(dataset.by_label[rule.field].name) if rule.field in dataset.by_label else "''"
     return [
         quote(rule.id),
@@ -164,6 +164,12 @@ def _columns(rule: Rule, frame: Frame) -> list[str]:
         facts_sql(rule, frame),
         "t.batch_id",
     ]
+
+
+def _part_sql(rule: Rule) -> str:
+    if rule.matter:
+        return "CAST(mt.id AS TEXT)"
+    return "v.part" if rule.by_field else "pt.part" if rule.per else "''"
 
 
 def facts_sql(rule: Rule, frame: Frame) -> str:
@@ -187,6 +193,8 @@ def _fact(rule: Rule, label: str, frame: Frame) -> Term | None:
             f"WHEN {quote(f.name)} THEN CAST({frame.of(f).sql} AS TEXT)" for f in covered_fields(rule, frame)
         )
         return Term(f"CASE v.part {whens} END", "text")
+    if rule.matter and label in dict(rule.matter.tells):
+        return Term(f"(mt.data ->> {quote(dict(rule.matter.tells)[label])})", "text")
     if label == REPEATED and rule.shape == "unique":
         return Term("g.n", "int")
     term = frame.resolve(shown_path(frame.dictionary, rule.dataset, label_path(label)))

@@ -117,9 +117,18 @@ def _other(compiled: CompiledRule, frame: Frame) -> None:
     compiled.other_reads_today = there.read_today
 
 
+def _no_matter(compiled: CompiledRule, frame: Frame) -> None:
+    """A unit fails once for each of its cases that stands in the state; the case's id is the part."""
+    matter = compiled.rule.matter
+    assert matter is not None
+    here = f"mt.process = {quote(matter.process)} AND mt.state = {quote(matter.state)}"
+    compiled.joins.append(f"JOIN case_file mt ON mt.unit_id = t.id AND {here}")
+
+
 SHAPES: dict[str, Callable[[CompiledRule, Frame], None]] = {
     "must": _must,
     "unique": _unique,
     "none": _other,
     "some": _other,
+    "no_matter": _no_matter,
 }

@@ -63,6 +63,8 @@ def part_label(rule_id: str, dataset: str, part: str, book: RuleBook | None = No
     rule = book.by_key.get((rule_id, dataset))
     if rule is None or not part:
         return part
+    if rule.matter:
+        return f"事项 {part}"
     return part_field(book, rule, part).label if rule.by_field else show(book, rule, rule.per or "", part, part)
 
 
@@ -117,6 +119,9 @@ def _terms_of(book: RuleBook, rule: Rule) -> dict[str, Term]:
         frame.part = (rule.per, Term("pt.part", coded.kind, coded.of))
     made: dict[str, Term] = {}
     for label in dict.fromkeys([*rule.placeholders, *([rule.field] if rule.field else [])]):
+        if rule.matter and label in dict(rule.matter.tells):
+            made[label] = Term("", "text")
+            continue
         if label == REPEATED or (rule.by_field and label in ("字段", "值")):
             continue
         made[label] = frame.resolve(shown_path(book.dictionary, rule.dataset, label_path(label)))

@@ -60,6 +60,7 @@ def changed_scope(
     spread = Spread(connection, book, since=True)
     spread.read_versions(session, since.watermark)
     spread.read_due(today)
+    spread.read_matters(book)
     found = spread.all()
     if sum(map(len, found.values())) > largest:
         return Increment(True, "涉及的记录超过四分之一")

@@ -14,10 +14,10 @@ from workflow.errors import DefinitionError
 from workflow.registry.dictionary import Dictionary
 
 LEVELS = {"B": "阻断", "E": "错误", "W": "疑点", "H": "提示"}
-SHAPES = ("must", "unique", "none", "some", "required", "codes", "codes_retired")
+SHAPES = ("must", "unique", "none", "some", "required", "codes", "codes_retired", "no_matter")
 RULE_KEYS = {
     "id", "title", "of", "level", "levels", "field", "when", "must", "basis", "message", "remedy", "flips", "per",
-    "unique", "differs", "none", "some", "required", "codes", "codes_retired", "each", "note",
+    "unique", "differs", "none", "some", "required", "codes", "codes_retired", "each", "note", "no_matter",
 }  # fmt: skip
 MEASURE_KEYS = {
     "name",
@@ -50,6 +50,19 @@ class Other:
 
 
 @dataclass(frozen=True)
+class Matter:
+    """A state in which a unit may have no case of a process, and how that reads.
+
+    `tells`: pairs of (label in the message, what the case keeps under it).
+    """
+
+    process: str
+    state: str
+    reads: str
+    tells: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Rule:
     """One rule for one data set: to whom it applies, what has to hold, and what to tell whom it hits."""
 
@@ -72,6 +85,7 @@ class Rule:
     unique: tuple[str, ...] = ()
     differs: str | None = None
     other: Other | None = None
+    matter: Matter | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -231,6 +245,7 @@ def _rule(file: str, group: str, row: dict[str, Any], dataset: str) -> Rule:
         unique=_several(row.get("unique", ())),
         differs=row.get("differs"),
         other=_other(file, row["id"], row[shape]) if shape in ("none", "some") else None,
+        matter=_matter(file, row["id"], dataset, row[shape]) if shape == "no_matter" else None,
     )
 
 
@@ -258,6 +273,19 @@ def _other(file: str, name: str, raw: dict[str, Any]) -> Other:
     if set(raw) - known or not {"of", "match"} <= set(raw):
         raise DefinitionError("另一数据集须写明 of 与 match", file=file, row=name, known=sorted(known))
     return Other(raw["of"], tuple(raw["match"].items()), _text(raw.get("where")), _several(raw.get("flips", ())))
+
+
+def _matter(file: str, name: str, dataset: str, raw: dict[str, Any]) -> Matter:
+    known, needed = {"process", "state", "reads", "tells"}, {"process", "state", "reads"}
+    if dataset != "unit" or set(raw) - known or not needed <= set(raw):
+        raise DefinitionError(
+            "办理事项须写明 process、state 与 reads，只用于机构", file=file, row=name, known=sorted(known)
+        )
+    tells = {str(label): str(kept) for label, kept in raw.get("tells", {}).items()}
+    bad = [kept for kept in tells.values() if not re.fullmatch("[a-z_]+", kept)]
+    if bad:
+        raise DefinitionError(f"事项所存内容的名称不合规 {bad}", file=file, row=name)
+    return Matter(str(raw["process"]), str(raw["state"]), str(raw["reads"]), tuple(tells.items()))
 
 
 def _measure(file: str, row: dict[str, Any]) -> Measure:
@@ -311,6 +339,9 @@ def _says(rule: Rule) -> str:
             pairs = "、".join(mine for mine, _ in rule.other.on)
             verb = "不得有" if rule.shape == "none" else "须有"
             return f"{verb} {pairs} 相同的另一类记录{f'（{rule.other.where}）' if rule.other.where else ''}"
+        case "no_matter":
+            assert rule.matter is not None
+            return rule.matter.reads
         case "required":
             return "数据字典规定的必填项须填写"
         case "codes":

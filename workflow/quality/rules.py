@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from workflow.engine.definition import read_folder
 from workflow.errors import DefinitionError
 from workflow.quality.compiler import CompiledBook, compile_book
 from workflow.quality.compiler_rule import CompiledRule
@@ -74,6 +75,7 @@ def load(folder: Path, words: Dictionary) -> RuleBook:
     for rule in read:
         _prove_rule(rule, words)
     _prove_ids(read)
+    _prove_matters(read)
     return RuleBook(tuple(read), measures, groups, _hash(folder), words, read_waiting(folder))
 
 
@@ -120,6 +122,20 @@ def _prove_rule(rule: Rule, words: Dictionary) -> None:
     known = list(words[rule.dataset].by_label)
     if rule.field and "." not in rule.field and rule.field not in known and not _is_field_word(rule):
         raise DefinitionError(f"field 没有“{rule.field}”", file=rule.file, row=row, known=known)
+
+
+def _prove_matters(read: list[Rule]) -> None:
+    """A rule about cases names a process and a state that some version of it has."""
+    looking = [rule for rule in read if rule.matter]
+    states: dict[str, set[str]] = {}
+    for definition in read_folder() if looking else ():
+        states.setdefault(definition.process, set()).update(definition.states)
+    for rule in looking:
+        assert rule.matter is not None
+        known = states.get(rule.matter.process)
+        if known is None or rule.matter.state not in known:
+            says = f"没有“{rule.matter.process}”的“{rule.matter.state}”这个状态"
+            raise DefinitionError(says, file=rule.file, row=rule.id, known=sorted(known or states))
 
 
 def _is_field_word(rule: Rule) -> bool:

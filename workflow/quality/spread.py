@@ -67,6 +67,15 @@ class Spread:
         for dataset, record_id in self.connection.execute(sql, {"today": ymd(today)}):
             self.touched[dataset].add(record_id)
 
+    def read_matters(self, book: RuleBook) -> None:
+        """Units whose cases some rule looks at: those that stand in its state now, and those with an open ticket for it."""
+        for rule in book.rules:
+            if rule.matter:
+                binds = {"process": rule.matter.process, "state": rule.matter.state, "rule": rule.id}
+                now = "SELECT unit_id FROM case_file WHERE process = :process AND state = :state"
+                before = "SELECT record_id FROM ticket WHERE rule_id = :rule AND dataset = 'unit' AND present"
+                self.touched[rule.dataset] |= self.ids(f"{now} UNION {before}", **binds)
+
     def all(self) -> dict[str, set[int]]:
         """Data set → ids: the touched ones, those that read them, the anchors of both, and those that share keys with both."""
         self.readers: dict[str, set[int]] = defaultdict(set)
