@@ -253,7 +253,7 @@ def test_the_unit_is_judged_again_as_soon_as_a_letter_is_late_and_as_soon_as_it_
         asked = session.execute(
             select(JobRequest.kind, JobRequest.params, JobRequest.by, JobRequest.on_behalf_of)
         ).all()
-        unit = case(city, case_id).unit_id
+    unit = case(city, case_id).unit_id
     records = {"records": [["unit", unit]]}
     assert [tuple(row) for row in asked] == [
         ("check", records, "clock", None), ("check", records, "head@330282101", "head@other"),

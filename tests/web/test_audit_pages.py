@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -17,8 +19,11 @@ from tests.web.conftest import COUNTY, Town, Visitor, counted
 from tests.web.test_audit_edge import told
 from workers.anchoring import Watch, look, verify_on_request
 from workflow.db import reading, writing
+from workflow.insight.audit_trail import action_title, origin_shown, summary_of
+from workflow.insight.audit_words import JOBS, PAGES
 from workflow.operations import requests
 from workflow.operations.models import JobRequest
+from workflow.policy_entries import ENTRIES
 from workflow.registry.tables import TABLES
 
 
@@ -52,15 +57,47 @@ def test_the_list_narrows_by_what_the_address_says(town: Town, clerk: Visitor, a
         (f"actor=clerk@{COUNTY}", "被拒绝", 'data-label="账号"><a href="/audit?actor=reviewer"'),
         ("action=session", "登录：开始", "记录："),
         ("action=session.begin", "登录：开始", "登录：结束"),
-        ("result=refused", "NotAllowed", "登录：开始"),
-        (f"unit={COUNTY}", COUNTY, "NotAllowed"),
+        ("result=refused", "您没有办理此事项的权限", "登录：开始"),
+        (f"unit={COUNTY}", COUNTY, "您没有办理此事项的权限"),
         ("since=2026-03-03", "没有符合条件的审计记录", "登录：开始"),
         ("until=2026-03-01", "没有符合条件的审计记录", "登录：开始"),
-        ("kind=account&key=auditor", "auditor", "NotAllowed"),
+        ("kind=account&key=auditor", "auditor", "您没有办理此事项的权限"),
     ):
         page = auditor.get(f"/audit?{query}").get_data(as_text=True)
         assert there in page, query
         assert not_there not in page, query
+
+
+@pytest.mark.parametrize(
+    ("kind", "summary", "shown"),
+    [
+        ("person", {"source": "form", "version": 2}, {"来源": "页面填报", "版次": "2"}),
+        ("check_run", {"kind": "scoped", "records": {"person": 3}}, {"方式": "部分", "记录数": "实有人员 3"}),
+        (
+            "page",
+            {"why": "NotAllowed", "guards": ["no_red_light"]},
+            {"原因": "您没有办理此事项的权限", "未满足的条件": "没有亮红灯的问题"},
+        ),
+        ("account", {"how": "superseded", "way": "zzd"}, {"方式": "在另一处登录", "登录方式": "浙政钉"}),
+        ("account", {"role": "reviewer", "scope": "district"}, {"角色": "编办审核员", "范围": "本地区"}),
+        ("letter", {"inputs": {"answer": "0f"}, "to": ["overdue"]}, {"所填摘要": "整改情况 0f", "至": "逾期未回函"}),
+    ],
+)
+def test_a_summary_speaks_chinese(kind: str, summary: dict[str, Any], shown: dict[str, str]) -> None:
+    assert dict(summary_of(SimpleNamespace(object_kind=kind, summary=json.dumps(summary)))) == shown
+
+
+def test_jobs_commands_and_pages_are_named_in_chinese() -> None:
+    for action, title in (
+        ("job.full_check", "每日任务：完整校验"), ("cli.audit.verify", "命令行：审计记录"), ("web.filings.save", "页面操作：填报"),
+    ):  # fmt: skip
+        assert action_title(action) == title
+    assert origin_shown("cli root@vm") == "命令行 root@vm"
+
+
+def test_every_page_and_every_daily_job_has_its_word(app: Flask) -> None:
+    assert {name for name in app.blueprints if not name.startswith("api")} <= set(PAGES)
+    assert {name.removeprefix("job.") for name in ENTRIES if name.startswith("job.")} <= set(JOBS)
 
 
 def test_paging_shows_every_entry_once(town: Town, auditor: Visitor) -> None:

@@ -21,7 +21,9 @@ from workflow.audit.anchors import DAILY, daily_heads, last_anchor
 from workflow.clock import parse_moment
 from workflow.errors import BadInput, NotFound
 from workflow.insight import audit_trail
-from workflow.insight.audit_trail import RESULTS, AuditFilter
+from workflow.insight.audit_trail import AuditFilter
+from workflow.insight.audit_words import RESULTS
+from workflow.insight.record import SOURCES
 from workflow.insight.tracing import trace
 from workflow.operations.progress import shown
 from workflow.operations.requests import ask, request_of
@@ -34,7 +36,7 @@ EXPORT_MOST = 50_000
 HEADER = ("序号", "时间", "账号", "代", "来自", "操作", "对象类别", "对象", "机构编码", "事项", "结果", "摘要", "封签")
 WORDS = {
     "action_title": audit_trail.action_title, "summary_of": audit_trail.summary_of, "actor_shown": audit_trail.actor_shown,
-    "RESULTS": RESULTS,
+    "kind_title": audit_trail.kind_title, "origin_shown": audit_trail.origin_shown, "RESULTS": RESULTS, "SOURCES": SOURCES,
 }  # fmt: skip
 
 
@@ -45,7 +47,7 @@ def page() -> Any:
     wanted = _wanted()
     rows, after = audit_trail.entries(session(), wanted, after=_after(), limit=PAGE)
     kept = {name: request.args[name] for name in _names() if request.args.get(name)}
-    options = {"subjects": audit_trail.subjects(), "datasets": dictionary().datasets}
+    options = {"subjects": audit_trail.subjects(), "kinds": audit_trail.kinds(), "datasets": dictionary().datasets}
     listed = Page(list(rows), encode(*after) if after else None)
     return render_template("audit/page.html", page=listed, wanted=wanted, kept=kept, **options, **WORDS)
 

@@ -26,8 +26,8 @@ from workflow.evidence.bundle import packed, sound
 from workflow.evidence.exports import ACTION, KIND
 from workflow.evidence.findings import PARTS, RESULTS
 from workflow.evidence.gathering import Evidence, evidence_of
-from workflow.insight.audit_trail import RESULTS as AUDIT_RESULTS
 from workflow.insight.audit_trail import action_title
+from workflow.insight.audit_words import RESULTS as AUDIT_RESULTS
 from workflow.insight.case import case_in_scope
 from workflow.insight.record import KINDS, SOURCES
 

@@ -11,6 +11,7 @@ from web.database import session
 from web.permissions import permission
 from workflow.engine.inbox import overdue
 from workflow.insight import home as figures
+from workflow.insight.audit_words import JOBS
 from workflow.migrations import head
 from workflow.operations.readiness import concerns, readiness
 
@@ -23,6 +24,7 @@ def page() -> Any:
     """Heartbeats, daily jobs, checks, late timers."""
     return render_template(
         "system/page.html",
+        JOBS=JOBS,
         checks=readiness(session(), datetime.now(UTC), head()),
         concerns=concerns(session()),
         late=overdue(session(), g.now),

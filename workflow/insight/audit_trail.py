@@ -16,35 +16,10 @@ from workflow.audit.models import CHECKPOINT, ROW
 from workflow.calendar.moments import local_midnight_utc
 from workflow.engine.actors import PLATFORM_ROLES
 from workflow.engine.registry import book
+from workflow.insight.audit_words import OBJECTS, PARTS, SUBJECTS, VERBS, WORDS, shown
 from workflow.registry.dictionary import dictionary
 from workflow.registry.tables import TABLES
 
-RESULTS = {"done": "已办成", "refused": "被拒绝", "failed": "未办成"}
-SUBJECTS = {
-    "session": "登录", "account": "账号和授权", "record": "记录", "import": "导入", "export": "导出", "check": "校验",
-    "job": "每日任务", "audit": "审计", "cli": "命令行", "web": "页面操作", "evidence": "佐证材料和证据包", "backup": "备份",
-    "simulation": "推演", "alarm": "安全告警", "setting": "平台设置", "audit_verify": "核对审计链",
-}  # fmt: skip
-VERBS = {
-    "begin": "开始", "end": "结束", "refuse": "被拒绝", "create": "新增", "change": "修改", "remove": "移除", "revive": "恢复",
-    "write": "批量写入", "grant": "授权", "revoke": "收回授权", "disable": "停用", "enable": "启用", "ask": "提交", "run": "办理", "fetch": "下载",
-    "verify": "核对", "restart": "登记恢复", "purge": "到期清理", "reveal": "查看敏感信息", "open": "发起",
-    "alarm": "告警", "raise": "发出", "acknowledge": "确认", "prove": "再次验证身份", "password": "更换密码", "break_glass": "设为应急账号",
-    "break_glass_end": "取消应急账号", "second_factor": "登记动态口令", "bind": "绑定身份", "unbind": "解除绑定", "second_factor_reset": "重新登记动态口令",
-    "export": "导出", "make": "备份", "restore": "恢复",
-}  # fmt: skip
-
-WORDS = {
-    "from": "由", "to": "至", "version": "版次", "n": "数量", "ids": "编号摘要", "reason": "理由摘要", "inputs": "所填摘要",
-    "source": "来源", "basis": "依据摘要", "session": "会话摘要", "why": "原因", "how": "方式", "status": "应答", "method": "方法",
-    "guards": "未满足的条件", "rows": "行数", "created": "新增", "updated": "更新", "unchanged": "未变", "sha256": "文件摘要",
-    "arguments": "参数摘要", "filter": "筛选条件", "params": "参数摘要", "message": "说明", "role": "角色", "scope": "范围",
-    "district": "政区", "grant": "授权编号", "accounts": "账号数", "grants": "授权数", "names": "名单摘要", "kind": "方式",
-    "rules": "规则数", "findings": "问题数", "opened": "新发现", "resolved": "已整改", "purged": "清理行数", "days": "天数",
-    "unit": "机构", "by": "账号", "head": "链头", "anchors": "锚点数", "anchored_to": "锚定至", "problems_found": "不符之处",
-    "first_bad": "首个不符", "ok": "相符", "seconds": "用时（秒）", "attempts": "次数", "until": "截止", "from_seq": "接续自", "lost_to": "失去至",
-    "way": "登录方式", "subject": "身份摘要", "slot": "序号", "departed": "离开停用", "dormant": "久未登录停用", "reading": "查阅登记号", "networks": "网络", "approved_by": "批准人", "remark": "核实情况摘要", "changed": "已变的设置", "digests": "各项摘要", "bytes": "字节数", "suppressed": "不再发送的消息", "case_id": "事项",
-}  # fmt: skip
 SHORT = 12  # hex digits of a field's digest that are shown
 
 
@@ -101,6 +76,9 @@ def summary_of(row: Any) -> list[tuple[str, str]]:
     """The summary as pairs to show; fields of a record as label and the digests before and after."""
     told: dict[str, Any] = orjson.loads(row.summary)
     process = book().current.get(row.object_kind)
+    inputs = told.get("inputs")
+    if process is not None and isinstance(inputs, dict):
+        told["inputs"] = {process.input(name).label: digest for name, digest in inputs.items()}
     for name in ("from", "to"):
         if process is not None and isinstance(told.get(name), list):
             told[name] = [process.states[s].title if s in process.states else s for s in told[name]]
@@ -109,7 +87,11 @@ def summary_of(row: Any) -> list[tuple[str, str]]:
         (label_of(row.object_kind, n), f"{old[:SHORT] or '空'} → {new[:SHORT] or '空'}") for n, (old, new) in fields
     ]
     return [
-        *((WORDS.get(name, name), _shown(value)) for name, value in told.items() if value not in (None, "", [], {})),
+        *(
+            (WORDS.get(name, name), shown(name, value))
+            for name, value in told.items()
+            if value not in (None, "", [], {})
+        ),
         *pairs,
     ]
 
@@ -120,25 +102,32 @@ def label_of(dataset: str, name: str) -> str:
     return described.fields[name].label if described and name in described.fields else name
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if isinstance(value, list):
-        return "、".join(map(str, value))
-    if isinstance(value, dict):
-        return "；".join(f"{name} {inner}" for name, inner in value.items())
-    return str(value)
-
-
 def action_title(action: str) -> str:
     """What an action is called on screen."""
     subject, _, verb = action.partition(".")
     process = book().current.get(subject)
     if process is not None:
         return f"{process.title}：{VERBS[verb] if verb == 'open' else process.title_of(verb)}"
-    if subject in ("cli", "web", "job"):
-        return f"{SUBJECTS[subject]} {verb}"
+    if subject in PARTS:
+        return f"{SUBJECTS[subject]}：{PARTS[subject].get(verb.split('.')[0], verb)}"
     return f"{SUBJECTS.get(subject, subject)}：{VERBS.get(verb, verb)}"
+
+
+def kinds() -> list[tuple[str, str]]:
+    """What one may narrow the list to: kinds of objects with their names, data sets and processes first."""
+    datasets = [(name, one.title) for name, one in dictionary().datasets.items()]
+    processes = [(name, found.title) for name, found in sorted(book().current.items())]
+    return [*datasets, *processes, *OBJECTS.items()]
+
+
+def kind_title(kind: str) -> str:
+    """What a kind of object is called on screen."""
+    return dict(kinds()).get(kind, kind)
+
+
+def origin_shown(origin: str) -> str:
+    """From where: a network address, or the command line and the machine's user."""
+    return f"命令行 {origin.removeprefix('cli ')}" if origin.startswith("cli ") else origin
 
 
 def subjects() -> list[tuple[str, str]]:
