@@ -32,6 +32,7 @@ from workflow.duty.alarms import (
     red_alarms,
 )
 from workflow.duty.exports import export_alarms
+from workflow.duty.overdue import duty_alarms
 from workflow.policy import shipped_policies
 from workflow.settings import Settings, get_settings
 
@@ -68,6 +69,7 @@ def look(engine: Engine, settings: Settings, watch: Watch, now: datetime) -> lis
         lambda session: reading_alarms(session, policy, now),
         lambda session: export_alarms(session, policy, calendar, now),
         lambda session: lockout_alarms(session, policy, now),
+        lambda session: duty_alarms(session, policy, calendar, now),
         lambda session: red_alarms(session, policy, calendar, now),
     ]
     found: list[Alarm] = []

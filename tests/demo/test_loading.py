@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from tests.conftest import Staged
-from workflow.access.models import Account
+from workflow.access.models import Account, SecurityAlarm
 from workflow.db import reading
 from workflow.demo.loading import NotEmpty, NotForProduction, load_city, load_once
 from workflow.engine.models import Case, CaseHistory
@@ -158,3 +158,17 @@ def test_what_people_typed_says_that_it_is_invented(loaded: Engine) -> None:
     assert [one for one in typed if "演示" not in str(one[1])] == []
     assert wrong
     assert all("演示数据" in text for text in (*wrong, *explained))
+
+
+def test_those_who_guard_the_platform_find_their_matters_under_way(loaded: Engine) -> None:
+    with reading(loaded) as session:
+        asked = select(Case.process, Case.state, Case.subject).where(
+            Case.process.in_(("security_check", "incident", "grant_change"))
+        )
+        found = {process: (state, subject) for process, state, subject in session.execute(asked)}
+        told = session.execute(select(SecurityAlarm.acknowledged_by, SecurityAlarm.key)).one()
+        tied = session.scalar(select(Case.data["form"]["alarm"].as_string()).where(Case.process == "incident"))
+    assert found["security_check"] == ("confirming", "2026-10")
+    assert found["incident"][0] == "contained"
+    assert found["grant_change"][0] == "proposed"
+    assert tuple(told) == ("security", tied)

@@ -22,11 +22,13 @@ CAUSES = {
     "networks": "同时从两个网络使用",
     "emergency": "应急账号登录",
     "red": "红灯激增",
+    "duty": "月排查、季更新缺失",
 }
 INCIDENTS = {  # cause → kind of the incident (incident.yaml) where it is called otherwise
     "export": "reading",
     "networks": "intrusion",
     "emergency": "other",
+    "duty": "other",
 }
 LINK = 200  # letters that a notice's link may have
 

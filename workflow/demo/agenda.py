@@ -13,6 +13,7 @@ from workflow.demo.checks import (
     tell_by_letter,
 )
 from workflow.demo.doing import Doing
+from workflow.demo.guarding import ask_for_a_grant, check_last_month, contain_the_incident, report_an_incident
 from workflow.demo.matters import apply_for_quota, ask_and_report, file_changes
 from workflow.demo.months import (
     compare_last_month,
@@ -33,8 +34,8 @@ AGENDA: dict[int, tuple[Callable[[Doing], None], ...]] = {
     7: (answer_letters,),
     8: (begin_this_half,),
     9: (check_some_pairs, file_changes),
-    10: (apply_for_quota,),
-    11: (ask_and_report,),
+    10: (apply_for_quota, check_last_month, report_an_incident),
+    11: (ask_and_report, contain_the_incident, ask_for_a_grant),
 }
 
 

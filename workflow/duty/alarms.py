@@ -29,7 +29,7 @@ from workflow.operations.notices import post
 from workflow.policy import Policy, shipped_policies
 from workflow.quality.models import ENTRY
 
-TOLD = {"backup": ("security", "sysadmin")}  # further causes: the security officers
+TOLD = {"backup": ("security", "sysadmin"), "duty": ("security", "auditor")}  # further causes: the security officers
 ACTION = "alarm.raise"
 STRETCH = 2000  # entries of the chain walked at each look
 HOUR = timedelta(hours=1)
