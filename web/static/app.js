@@ -79,17 +79,33 @@
   });
   all("[data-bulk]").forEach(countChosen);
 
+  /* A draft on its way is waited for, and none is sent once its form is. */
+  let saving = null;
+  let leaving = null;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (leaving && leaving.contains(event.target)) event.preventDefault();
+    else saving = event.target;
+  });
+  document.addEventListener("htmx:afterRequest", () => { saving = null; });
+
   /* Ask before what cannot be taken back; send a form once only. */
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const asks = (event.submitter && event.submitter.dataset.confirm) || form.dataset.confirm;
     if (asks && !window.confirm(asks)) { event.preventDefault(); return; }
+    if (saving && form.contains(saving)) {
+      event.preventDefault();
+      document.addEventListener("htmx:afterRequest", () => setTimeout(() => form.requestSubmit(event.submitter), 0), { once: true });
+      return;
+    }
+    if (form.method === "post") leaving = form;
     if (form.method === "post" && !form.matches("[data-again]") && !(event.submitter && event.submitter.matches("[data-again]"))) {
       setTimeout(() => all("button[type=submit], button:not([type])", form).forEach((button) => { button.disabled = true; }), 0);
     }
     if (form.method === "get") all("input, select", form).forEach((field) => { if (!field.value) field.disabled = true; });
   });
   window.addEventListener("pageshow", (event) => {
+    leaving = null;
     if (event.persisted) all("form button:disabled, form :disabled").forEach((field) => { field.disabled = false; });
     all("[data-bulk]").forEach(countChosen);
   });
