@@ -11,6 +11,7 @@ from flask import Flask, g, request, url_for
 from flask import current_app as app_now
 from flask_login import current_user as signed_in
 
+from web.people import named
 from workflow.access.scopes import may
 from workflow.casework.seeing import may_see
 from workflow.clock import SHANGHAI
@@ -275,11 +276,15 @@ def fact_says(fact: Any) -> str:
 
 
 def actor_title(account: str) -> str:
-    """An account, or the part of the platform that acted; of the command line, its user."""
+    """The person by name and account, or the part of the platform that acted; of the command line, its user."""
     origin, _, user = account.partition(":")
     if user and origin in ORIGINS:
         return f"{ORIGINS[origin]}（{user}）"
-    return PLATFORM_ROLES.get(account) or ORIGINS.get(account, account)
+    known = PLATFORM_ROLES.get(account) or ORIGINS.get(account)
+    if known:
+        return known
+    name = named(account)
+    return f"{name}（{account}）" if name else account
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -55,3 +55,6 @@ def test_the_page_of_a_process_names_conditions_and_inputs_in_chinese(reviewer: 
         assert len(cells) == 2 * len(book().process(process).steps)
         words = re.sub(r"<[^>]*>", "", "".join(cells))
         assert not re.search("[a-z]", words), (process, words)
+        days = re.findall(r'<td data-label="期限">(.*?)</td>', page, re.DOTALL)
+        assert len(days) == len(book().process(process).timers)
+        assert not re.search("[a-z]", "".join(days)), (process, days)

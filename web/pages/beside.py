@@ -8,6 +8,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 
 from web.database import session
 from web.identity import actor
+from web.people import learn
 from web.permissions import permission
 from web.uploads import kept_uploads, sent_upload
 from workflow.casework.discussing import attach, beside, comment, copy_to, sign_for, urge
@@ -27,6 +28,9 @@ def page(case_id: int) -> Any:
     case = case_in_scope(session(), actor(), case_id)
     running = [timer for timer in timers_of(session(), case_id) if timer["state"] in ("armed", "paused")]
     found = beside(session(), case_id)
+    spoken = [one.account for part in ("comments", "files", "urges") for one in found[part]]
+    shown_to = [name for row in found["copies"] for name in (row.CaseCopy.to_account, row.CaseCopy.read_by)]
+    learn([*spoken, *shown_to])
     mine = [
         row.CaseCopy.id
         for row in found["copies"]

@@ -18,7 +18,9 @@ from workflow.casework.approval_page import audit_facts, beside_application
 from workflow.casework.forms import shown_form
 from workflow.casework.links import linked
 from workflow.casework.reporting import bond_of
+from workflow.engine.definition import RETURNS
 from workflow.engine.form import COMMON
+from workflow.engine.judging import OpenStep
 from workflow.engine.registry import book
 from workflow.engine.steps import require_moved
 from workflow.errors import BadInput, NotFound
@@ -50,6 +52,7 @@ def page(case_id: int) -> Any:
     return render_template(
         "case/page.html",
         shown=shown,
+        backs=_ways_back(shown),
         says=says,
         **position(shown.definition, shown.case.state, shown.steps, shown.history),
         lines=shown_form(session(), shown.definition.form, shown.case.data.get("form", {})),
@@ -58,6 +61,15 @@ def page(case_id: int) -> Any:
         **_of_process(shown),
         options_of=options_of,
     )
+
+
+def _ways_back(shown: CasePage) -> list[OpenStep]:
+    """The steps that only send the case back with a reason, where there are several: one field serves them all."""
+    ways = [
+        step for step in shown.steps
+        if step.do in RETURNS and step.allowed and tuple(step.needs) == ("reason",) and step.on_behalf_of is None
+    ]  # fmt: skip
+    return ways if len(ways) > 1 else []
 
 
 def _of_process(shown: CasePage) -> dict[str, Any]:

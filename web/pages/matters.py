@@ -12,6 +12,7 @@ from web.database import session
 from web.identity import actor
 from web.pages.checks import may_tell
 from web.paging import Page, argument, decode, encode
+from web.people import learn
 from web.permissions import permission
 from web.typed_forms import sent_fields
 from workflow.access.scopes import Actor
@@ -61,6 +62,7 @@ def page(process: str) -> Any:
         kind=argument("kind", _kinds(definition)),
     )
     rows, after = matters(session(), actor(), wanted, after=decode(argument("after", limit=300)))
+    learn(row[0].opened_by for row in rows)
     counts = counts_by_state(session(), actor(), wanted)
     total = counts.get(wanted.state, 0) if wanted.state else sum(counts.values())
     return render_template(

@@ -15,7 +15,7 @@ from web.position import position
 from workflow.engine.form import COMMON
 from workflow.engine.registry import book
 from workflow.insight.case import case_in_scope, case_page
-from workflow.insight.wording import condition_titles
+from workflow.insight.wording import KEPT_DAYS, condition_titles
 from workflow.policy import shipped_policies
 
 bp = Blueprint("processes", __name__)
@@ -43,6 +43,6 @@ def one(process: str) -> Any:
         drawing = drawn(definition)
     return render_template(
         "processes/one.html", definition=definition, case=case, drawing=drawing,
-        roles=book().roles, entries=shipped_policies().city.entries, conditions=condition_titles(),
+        roles=book().roles, entries=shipped_policies().city.entries, conditions=condition_titles(), KEPT_DAYS=KEPT_DAYS,
         inputs={field.name: field.label for field in (*COMMON.values(), *definition.inputs.values(), *definition.form)},
     )  # fmt: skip

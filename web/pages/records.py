@@ -116,7 +116,7 @@ def take_out(dataset: str, key: str) -> Any:
 def options(dataset: str) -> Any:
     """Records that a reference may name, as the list under an input; units by tree, others by key or name within scope."""
     described_as(dataset)
-    words = next((value.strip() for name, value in request.args.items() if name.startswith("f-")), "")[:40]
+    words = next((value.strip() for value in request.args.values()), "")[:40]
     return render_template(
         "records/_options.html",
         rows=record_form.offered(view(session(), actor()), actor(), dataset, words) if words else [],

@@ -12,6 +12,7 @@ from web.database import session
 from web.identity import actor
 from web.look import LIGHTS
 from web.paging import Page, argument, day_argument, decode, encode
+from web.people import learn
 from web.permissions import permission
 from workflow.access.filters import filters_for, forget_filter, keep_columns, kept_columns, save_filter
 from workflow.access.models import Account
@@ -62,6 +63,7 @@ def page() -> Any:
     wanted, person = wanted_filter(), actor()
     counts = counts_by_process(session(), person, wanted, g.today)
     rows, after = my_tasks(session(), person, wanted, g.today, after=decode(argument("after", limit=300)))
+    learn(name for row in rows for name in (row.assignee, row.opened_by))
     total = counts.get(wanted.process, 0) if wanted.process else sum(counts.values())
     return render_template(
         "tasks/page.html",

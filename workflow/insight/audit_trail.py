@@ -16,7 +16,7 @@ from workflow.audit.models import CHECKPOINT, ROW
 from workflow.calendar.moments import local_midnight_utc
 from workflow.engine.actors import PLATFORM_ROLES
 from workflow.engine.registry import book
-from workflow.insight.audit_words import OBJECTS, PARTS, SUBJECTS, VERBS, WORDS, shown
+from workflow.insight.audit_words import OBJECTS, ORIGINS, PARTS, SUBJECTS, VERBS, WORDS, shown
 from workflow.registry.dictionary import dictionary
 from workflow.registry.tables import TABLES
 
@@ -127,7 +127,8 @@ def kind_title(kind: str) -> str:
 
 def origin_shown(origin: str) -> str:
     """From where: a network address, or the command line and the machine's user."""
-    return f"命令行 {origin.removeprefix('cli ')}" if origin.startswith("cli ") else origin
+    way, _, user = origin.partition(" ")
+    return f"{ORIGINS[way]} {user}" if user and way in ORIGINS else origin
 
 
 def subjects() -> list[tuple[str, str]]:

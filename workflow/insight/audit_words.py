@@ -41,7 +41,7 @@ WORDS = {
 OBJECTS = {
     "account": "账号", "check_run": "校验批次", "daily_job": "每日任务", "job_request": "后台任务", "page": "页面", "command": "命令",
     "audit": "审计链", "alarm": "安全告警", "evidence": "佐证材料", "field_key": "加密密钥", "ticket": "工单", "simulation": "推演",
-    "backup": "备份",
+    "backup": "备份", "setting": "平台设置",
 }  # fmt: skip
 JOBS = {
     "full_check": "完整校验", "check": "每日校验", "digest": "待办汇总", "monthly": "月报开账", "weekly_audit": "每周审核", "backup": "备份",
@@ -62,6 +62,7 @@ PAGES = {
     "search": "查找", "sessions": "会话", "sign_in": "登录", "simulation": "推演", "standing": "能否办理", "suspensions": "暂停办理", "system": "系统",
     "tasks": "待办", "ticket": "工单", "tickets": "工单", "units": "单位", "ways": "登录", "api": "接口",
 }  # fmt: skip
+ORIGINS = {"cli": "命令行", "start": "平台启动"}
 PARTS = {"job": JOBS, "cli": COMMANDS, "web": PAGES}
 VALUES: dict[str, dict[str, str]] = {
     "source": SOURCES,

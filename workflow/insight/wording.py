@@ -56,6 +56,12 @@ def condition_titles() -> dict[str, str]:
     return titles
 
 
+KEPT_DAYS = {  # what a timer's `until` names, as the page of a process says it
+    "compare_by": "比对期限", "confirm_by": "确认期限", "day_before": "前一日", "due_on": "所定期限", "expires_on": "有效期满之日",
+    "rectify_until": "整改期限", "remind_on": "提醒之日", "until_on": "截止之日", "valid_until": "通知单有效期满之日", "week_ends_on": "当周星期日",
+}  # fmt: skip
+
+
 def rule_titles() -> dict[str, str]:
     """Rule id → title."""
     return _titles(rules().hash)
