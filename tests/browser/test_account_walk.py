@@ -58,7 +58,7 @@ def test_an_account_is_opened_by_one_officer_and_given_its_role_by_two(person: P
     looked_at(window, "account-asking")
     page.get_by_role("button", name="提请授权").click()
     expect(page.get_by_text("由另一名数据安全管理员批准后生效").first).to_be_visible()
-    expect(page.get_by_text("参与过此前办理的人不得再作决定").first).to_be_visible()
+    expect(page.get_by_text("提出或审核过本事项的人不得再作决定").first).to_be_visible()
     looked_at(window, "grant-change")
     about = page.url
     second.page.goto(about)

@@ -72,7 +72,7 @@ def test_a_grant_is_in_force_once_a_second_officer_approved_it(
 @pytest.mark.parametrize("do", ["approve", "refuse"])
 def test_nobody_decides_what_they_proposed(session: Session, town: dict[str, int], now: datetime, do: str) -> None:
     case_id, me = proposed(session, now), who(session, "city1", now)
-    with pytest.raises(Refused, match="参与过"):
+    with pytest.raises(Refused, match="不得再作决定"):
         require_moved(take_step(session, "grant_change", do, [case_id], now=now, actor=me, reason="x"))
 
 

@@ -102,6 +102,7 @@ def test_in_production_a_grant_is_two_peoples_act(house: Path, monkeypatch: pyte
     assert told["state"] == "proposed"
     assert isinstance(run("approve", str(told["case"]), "--by", "one").exception, Refused)
     assert run("approve", str(told["case"]), "--by", "two").exit_code == 0
+    assert isinstance(run("grant", "two", "auditor", "--by", "one").exception, Refused), "nobody but one could approve"
     engine = open_engine(f"sqlite:///{house}")
     with reading(engine) as session:
         rows = {row.account: (row.granted_by, row.approved_by) for row in session.query(Grant)}

@@ -30,7 +30,7 @@ Command = Callable[..., Any]
 def by_two(command: Command) -> Command:
     """Who asks and who approves: required in production, where nothing about grants is one person's act (办法16)."""
     asks = click.option("--by", default="", help="提请人的账号（数据安全管理员）；正式环境必填")
-    seconds = click.option("--approved-by", default="", help="第二人姓名或账号：正式环境尚无两名数据安全管理员时必填")
+    seconds = click.option("--approved-by", default="", help="批准人姓名或账号：正式环境本人以外不足两名数据安全管理员时必填")
     return asks(seconds(command))
 
 
@@ -212,15 +212,16 @@ def _operator(by: str) -> str:
 def _proposed(session: Session, settings: Settings, by: str, second: str, **texts: str) -> dict[str, Any]:
     """In production: the change as a proposal that waits for a second officer; empty where the command itself is to make it.
 
-    While there are not yet two officers who could propose and approve, two different people are named instead. Raises Refused.
+    While there are no two officers beside the account itself who could propose and approve, two different people are named
+    instead. Raises Refused.
     """
     if settings.env != "production":
         return {}
-    guards = granting.officers(session, business_date(present()))
+    guards = {*granting.officers(session, business_date(present()))} - {texts["account"]}
     if len(guards) < granting.OFFICERS:
         if not by or not second or by == second or second == texts["account"]:
             raise Refused(
-                "尚无两名数据安全管理员：须用 --by 和 --approved-by 写明办理人和批准人，两人不得相同，批准人不是本人"
+                "本人以外不足两名数据安全管理员：须用 --by 和 --approved-by 写明办理人和批准人，两人不得相同，批准人不是本人"
             )
         return {}
     if not by:
