@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from tests.duty.duty_room import at, settle
 from workflow.access.accounts import create_account, disable, grant, refuse_sign_in, revoke
-from workflow.access.models import Account, BreakGlass, Grant, SensitiveReading
+from workflow.access.alarms import acknowledge, keep_alarm
+from workflow.access.models import Account, BreakGlass, Grant, SecurityAlarm, SensitiveReading
 from workflow.access.sessions import begin_session
 from workflow.audit.notes import note
 from workflow.db import reading, writing
@@ -87,6 +88,12 @@ def test_grants_given_taken_and_left_with_a_disabled_account_are_counted(house: 
     told = lines(house, "permissions")
     assert told[1] == ("期间授予 1 项、收回 1 项，30 天内到期 0 项", False)
     assert told[3] == ("账号已停用而授权仍在的 1 项", True)
+    assert told[4] == ("期间授予而未经第二人批准的 1 项", True)
+    second = {"by": "guard1", "approved_by": "guard2", "district": "330203"}
+    acted(
+        house, lambda s: grant(s, account="reviewer", role_name="reviewer", scope="district", now=IN, **second) and None
+    )
+    assert lines(house, "permissions")[4] == ("期间授予而未经第二人批准的 1 项", True)
 
 
 def test_a_grant_counts_as_used_by_a_sign_in_of_the_period_alone(house: Engine) -> None:
@@ -115,7 +122,7 @@ def test_exports_are_counted_by_size_and_hour_and_readings_by_account(house: Eng
         return lambda s: note(s, "export.run", at=moment, actor="reviewer", kind="person", summary={"rows": rows})
 
     quiet = lines(house, "unusual_exports")
-    assert [odd for _, odd in quiet] == [False] * 4
+    assert [odd for _, odd in quiet] == [False] * 5
     night = IN + timedelta(hours=14)
     readings = [
         SensitiveReading(account="reviewer", dataset="person", record_key="P1", reason="核对", at=IN) for _ in range(20)
@@ -127,12 +134,19 @@ def test_exports_are_counted_by_size_and_hour_and_readings_by_account(house: Eng
         exported(3, night),
         exported(99, AFTER),
         lambda s: s.add_all(readings),
+        lambda s: keep_alarm(s, "export", "export:a", "x", IN),
+        lambda s: keep_alarm(s, "export", "export:b", "x", IN),
+        lambda s: acknowledge(
+            s, s.query(SecurityAlarm.id).order_by("id").first()[0], by="guard1", now=IN, remark="已核实"
+        ),
+        lambda s: keep_alarm(s, "export", "export:c", "x", AFTER),
     )
     assert lines(house, "unusual_exports") == [
         ("导出 3 次：reviewer 3 次", False),
         ("一次超过 50 条的 1 次", True),
         ("夜间或非工作日导出 1 次", True),
         ("查看完整身份证号 20 次，其中 reviewer 20 次", True),
+        ("安全告警 2 次，尚未确认 1 次", True),
     ]
 
 

@@ -91,6 +91,24 @@ def test_the_list_narrows_and_pages_and_reads_little(app: Flask, town: Town, ala
     assert len(statements) <= 8, statements
 
 
+def test_the_first_page_tells_what_waits(app: Flask, town: Town, alarm: int, sign_in: SignIn) -> None:
+    officer, county = sign_in("security"), sign_in("security@330282")
+    grant = {"kind": "grant", "role": "unit_head", "at_unit": COUNTY, "why": "兼任"}
+    assert officer.post(f"/accounts/clerk@{COUNTY}/changes", grant).status_code == 302
+    figures = re.compile(r'href="([^"]+)"[^>]*>\s*<div class="tile-label">[^<]+</div><div class="tile-figure">(\d+)')
+    shown = dict(figures.findall(text(officer, "/")))
+    assert shown == {
+        "/alarms?state=open": "1",
+        "/matters/incident?whose=open": "0",
+        "/matters/grant_change?whose=open": "1",
+    }
+    assert dict(figures.findall(text(county, "/"))) == {"/matters/grant_change?whose=open": "1"}
+    assert "/alarms?state=open" in text(sign_in("auditor"), "/")
+    with counted(app) as statements:
+        text(officer, "/")
+    assert len(statements) <= 10, statements
+
+
 def test_two_networks_are_an_alarm_at_once(town: Town, sign_in: SignIn) -> None:
     from workers.jobs import TOPICS
     from workflow.access.sessions import begin_session

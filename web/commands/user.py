@@ -30,7 +30,9 @@ Command = Callable[..., Any]
 def by_two(command: Command) -> Command:
     """Who asks and who approves: required in production, where nothing about grants is one person's act (办法16)."""
     asks = click.option("--by", default="", help="提请人的账号（数据安全管理员）；正式环境必填")
-    seconds = click.option("--approved-by", default="", help="批准人姓名或账号：正式环境本人以外不足两名数据安全管理员时必填")
+    seconds = click.option(
+        "--approved-by", default="", help="批准人姓名或账号：正式环境本人以外不足两名数据安全管理员时必填"
+    )
     return asks(seconds(command))
 
 

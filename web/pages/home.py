@@ -21,7 +21,8 @@ def page() -> Any:
     """The first page after signing in."""
     person = actor()
     if not may(person, "ticket.read"):
-        return render_template("home/platform.html", **figures.told(session(), person, g.now))
+        waiting = figures.guarding(session(), person)
+        return render_template("home/platform.html", waiting=waiting, **figures.told(session(), person, g.now))
     if person.unit_id is not None:
         return render_template("home/unit.html", **figures.unit_home(session(), person, g.today, g.now))
     return render_template("home/office.html", **figures.office_home(session(), person, g.today, g.now))

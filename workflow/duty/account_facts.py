@@ -68,12 +68,15 @@ def permissions(session: Session, period: Period) -> list[Fact]:
     ending = _in_force(func.count(), on=period.today).where(Grant.until_on <= period.today + ENDING)
     left = _in_force(func.count(), on=period.today).join(Account, Account.name == Grant.account)
     stale = session.scalar(left.where(Account.disabled_on.is_not(None))) or 0
+    alone = select(func.count(Grant.id)).where(period.holds(Grant.granted_at), Grant.approved_by.is_(None))
+    single = session.scalar(alone) or 0
     clashing = _clashing(session, period)
     return [
         Fact(f"生效授权：{held or '无'}"),
         Fact(f"期间授予 {given} 项、收回 {taken} 项，{ENDING.days} 天内到期 {session.scalar(ending) or 0} 项"),
         Fact(f"同时持有相互排斥角色的账号 {len(clashing)} 个{_names(clashing)}", bool(clashing)),
         Fact(f"账号已停用而授权仍在的 {stale} 项", stale > 0),
+        Fact(f"期间授予而未经第二人批准的 {single} 项", single > 0),
     ]
 
 

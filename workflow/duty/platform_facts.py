@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from workflow.access.models import SensitiveReading
+from workflow.access.models import SecurityAlarm, SensitiveReading
 from workflow.audit.models import ROW
 from workflow.calendar.calendar import shipped_calendar
 from workflow.clock import SHANGHAI
@@ -42,6 +42,9 @@ def unusual_exports(session: Session, period: Period) -> list[Fact]:
     read = select(SensitiveReading.account, func.count()).where(period.holds(SensitiveReading.at))
     readers = {row[0]: row[1] for row in session.execute(read.group_by(SensitiveReading.account))}
     often = {name: n for name, n in readers.items() if n >= MANY}
+    raised, seen_to = session.execute(
+        select(func.count(), func.count(SecurityAlarm.acknowledged_at)).where(period.holds(SecurityAlarm.at))
+    ).one()
     return [
         Fact(f"导出 {by_account.total()} 次{'：' + told_most(by_account) if by_account else ''}"),
         Fact(f"一次超过 {most} 条的 {large} 次", large > 0),
@@ -49,6 +52,7 @@ def unusual_exports(session: Session, period: Period) -> list[Fact]:
         Fact(
             f"查看完整身份证号 {sum(readers.values())} 次{'，其中 ' + told_most(often) if often else ''}", bool(often)
         ),
+        Fact(f"安全告警 {raised} 次，尚未确认 {raised - seen_to} 次", raised > seen_to),
     ]
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
-from workflow.access.scopes import Actor, in_scope
+from workflow.access.models import SecurityAlarm
+from workflow.access.scopes import Actor, in_scope, may
+from workflow.casework.seeing import readable
 from workflow.engine.inbox import in_reach
 from workflow.engine.models import Case
 from workflow.insight.lamps import Tree, View, view
@@ -106,6 +108,23 @@ def told(session: Session, actor: Actor, now: datetime) -> dict[str, Any]:
     """The latest notices that the person has not read."""
     unread = [notice for notice, was_read in notices_for(session, actor, now, limit=30) if not was_read]
     return {"notices": unread[:5], "unread": len(unread)}
+
+
+def guarding(session: Session, actor: Actor) -> dict[str, int]:
+    """What waits for those who guard the platform: alarms not acknowledged, changes of grants to be approved, incidents under way."""
+    found: dict[str, int] = {}
+    if may(actor, "duty.read"):
+        waiting = select(func.count()).select_from(SecurityAlarm).where(SecurityAlarm.acknowledged_at.is_(None))
+        found["alarms"] = session.scalar(waiting) or 0
+        found["incidents"] = _waiting(session, actor, "incident")
+    if may(actor, "account.manage"):
+        found["changes"] = _waiting(session, actor, "grant_change")
+    return found
+
+
+def _waiting(session: Session, actor: Actor, process: str) -> int:
+    mine = select(func.count()).select_from(Case).where(Case.process == process, Case.open, readable(actor))
+    return session.scalar(mine) or 0
 
 
 def regions_in_scope(seen: View) -> list[dict[str, Any]]:
