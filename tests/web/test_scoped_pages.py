@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.web.conftest import CITY, COUNTY, FAR, NEIGHBOUR, SCHOOL, UNITS, Town, Visitor
+from workflow.access.scopes import actor_named
+from workflow.casework.handling_models import BulkRow
+from workflow.db import reading, writing
+from workflow.insight.editing import typed
+from workflow.registry import records
+from workflow.registry.dictionary import dictionary
+from workflow.registry.queries import find_by_key
+from workflow.registry.tables import TABLES
 
 SEES = {
     f"clerk@{COUNTY}": {COUNTY, SCHOOL},
@@ -58,3 +69,43 @@ def test_a_re_check_of_chosen_tickets_leaves_out_what_is_not_in_scope(town: Town
     ids = [town.tickets(FAR)[0].id, town.tickets(COUNTY)[0].id]
     page = clerk.post("/tickets/recheck", {"ids": ids}, follow_redirects=True).get_data(as_text=True)
     assert "已复核 1 条记录" in page
+
+
+def test_a_list_narrowed_to_a_unit_out_of_scope_does_not_name_it(town: Town, clerk: Visitor) -> None:
+    for code in (FAR, NEIGHBOUR, CITY):
+        assert f"示例单位{code}号" not in clerk.get(f"/roster/person?unit={code}").get_data(as_text=True), code
+    assert f"示例单位{SCHOOL}号" in clerk.get(f"/roster/person?unit={SCHOOL}").get_data(as_text=True)
+
+
+def test_one_step_on_many_cases_begins_on_none_that_is_not_in_scope(town: Town, clerk: Visitor) -> None:
+    mine, far = (town.tickets(code)[0].case_id for code in (COUNTY, FAR))
+    for other in (far, 99_999_999):
+        asked = {"step": "rectification.resolve", "versions": f"{mine}:1,{other}:1", "key": "0" * 32}
+        assert clerk.post("/tasks/bulk/start", asked).status_code == 404, other
+    with reading(town.engine) as session:
+        assert session.scalars(select(BulkRow.case_id)).all() == []
+
+
+def test_a_reference_names_nobody_out_of_scope(town: Town, clerk: Visitor, reviewer: Visitor) -> None:
+    for key, there in (("P00000002", True), ("P00000003", True), ("P00000004", False), ("P00000005", False)):
+        sent = {"person": key, "unit": COUNTY, "name": "副科长", "is_leader": "否", "counts_post": "否"}
+        page = clerk.post("/records/position/new", sent).get_data(as_text=True)
+        assert (f"没有编码为“{key}”的实有人员" in page) == (not there), key
+        told = clerk.client.post("/api/v1/position", json={"values": sent}).get_json()
+        assert (told.get("errors", [{}])[0].get("field") == "person") == (not there), (key, told)
+
+
+def test_a_reference_that_stands_there_already_stays(town: Town, now: datetime, reviewer: Visitor) -> None:
+    office: dict[str, Any] = {"by": "reviewer", "now": now, "may_write_locked": True, "may_create": True}
+    with writing(town.engine) as session:
+        far = session.scalars(select(TABLES["person"].c.id).where(TABLES["person"].c.person_code == "P00000005")).one()
+        post = {"position_code": "Z1", "person": far, "unit": town.units[COUNTY], "name": "副局长"}
+        records.write(session, "position", [post], **office)
+        with_it = find_by_key(session, "position", "Z1")
+        assert with_it is not None
+        actor = actor_named(session, "reviewer@330282", now)
+        fields = {"person": dictionary()["position"].fields["person"]}
+        found = [
+            typed(session, fields, {"person": "P00000005"}, actor=actor, held=held) for held in (None, with_it.values)
+        ]
+    assert [bool(one.faults) for one in found] == [True, False]

@@ -18,7 +18,7 @@ from workflow.insight.record import RecordPage, record_named, record_page
 from workflow.insight.roster import Line, RosterFilter, roster
 from workflow.operations.requests import ask
 from workflow.registry.dictionary import DataSet, dictionary
-from workflow.registry.queries import find_by_key
+from workflow.registry.queries import Record, find_by_key
 from workflow.registry.records import write
 
 bp = api("records")
@@ -90,7 +90,7 @@ def save(dataset: str) -> Any:
         if values.get(described.key)
         else None
     )
-    row = _stored(described, values, new=record is None)
+    row = _stored(described, values, record)
     actions = _rights(described, record.unit_id if record else row.get(described.unit or ""), new=record is None)
     if record is not None:
         row |= {"id": record.id, "version": record.version if (seen := if_match()) is None else seen}
@@ -118,13 +118,13 @@ def _texts(sent: dict[str, Any]) -> dict[str, str]:
     return {name: "" if value is None else str(value) for name, value in values.items()}
 
 
-def _stored(described: DataSet, values: dict[str, str], *, new: bool) -> dict[str, Any]:
+def _stored(described: DataSet, values: dict[str, str], record: Record | None) -> dict[str, Any]:
     """Field → stored value. Raises BadInput with one error a field."""
-    fields = editing.writable_fields(described, editing.WRITES, new=new)
+    fields = editing.writable_fields(described, editing.WRITES, new=record is None)
     unknown = {
         name: "没有这个字段，或由平台自动生成" for name in values if name not in fields and name != described.key
     }
-    typed = editing.typed(session(), fields, values)
+    typed = editing.typed(session(), fields, values, actor=actor(), held=record.values if record else None)
     if faults := unknown | typed.faults:
         raise BadInput(
             "；".join(faults.values()), errors=[{"field": name, "message": why} for name, why in faults.items()]

@@ -139,7 +139,7 @@ def _require_create(described: DataSet) -> None:
 
 
 def _save(dataset: DataSet, record: Record | None, fields: dict[str, Field], actions: set[str]) -> Any:
-    typed = editing.typed(session(), fields, request.form)
+    typed = editing.typed(session(), fields, request.form, actor=actor(), held=record.values if record else None)
     if typed.faults:
         return form(dataset, record, fields, given=request.form, faults=typed.faults), 422
     before = editing.judged(session(), dataset.name, record.id, g.today) if record else []

@@ -16,7 +16,7 @@ from web.permissions import permission
 from workflow.access.scopes import may
 from workflow.errors import NotFound
 from workflow.insight.columns import LISTED, NARROWED, ORDER
-from workflow.insight.lamps import View, view
+from workflow.insight.lamps import Node, View, view
 from workflow.insight.roster import COUNTED, RosterFilter, counted, roster
 from workflow.registry.dictionary import DataSet, dictionary
 from workflow.registry.values import choices
@@ -49,13 +49,19 @@ def of(dataset: str) -> Any:
         wanted=wanted,
         chosen=dict(wanted.codes),
         narrowing=_narrowing(described),
-        unit=seen.tree.nodes.get(seen.tree.by_code.get(wanted.unit, 0)),
+        unit=_chosen(seen, wanted.unit),
         tree=tree_of(seen, wanted.unit),
         datasets=[dictionary()[name] for name in ORDER],
         may_file=may(person, "filing.begin"),
         may_create=may(person, "record.write_locked" if described.create_by == "office" else "record.create"),
         kept=kept(),
     )
+
+
+def _chosen(seen: View, code: str) -> Node | None:
+    """The unit that the list is narrowed to; none out of scope, whose very name would be told."""
+    unit_id = seen.tree.by_code.get(code, 0)
+    return seen.tree.nodes[unit_id] if seen.sees(unit_id) else None
 
 
 @bp.get("/roster/find")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from workflow.access.scopes import Actor, actor_named
 from workflow.access.substitution import take_step_as
 from workflow.casework.handling_models import BulkRow, BulkStep
+from workflow.casework.seeing import readable
 from workflow.clock import present
 from workflow.db import reading, writing
 from workflow.engine.inputs import prove_inputs
@@ -52,12 +53,16 @@ def start(
 ) -> BulkStep:
     """Ask for a step on cases as they were seen (case id → version); the same key again gives the same request.
 
-    Raises BadInput for none or too many cases, for an unknown step, without what the step needs, or with what its fields do not allow.
+    Raises BadInput for none or too many cases, for an unknown step, without what the step needs, or with what its fields do not allow,
+    NotFound where one of the cases is not shown to the person: what becomes of a row is told with the case's title.
     """
     known = select(BulkStep).where(BulkStep.account == actor.account, BulkStep.key == key)
     if earlier := session.scalars(known).one_or_none():
         return earlier
     _prove(process, do, versions, {**(inputs or {}), "reason": reason.strip()})
+    seen = session.scalar(select(func.count()).where(among(session, CASE.c.id, list(versions)), readable(actor)))
+    if seen != len(versions):
+        raise NotFound
     request = ask(session, KIND, {}, by=actor.account, now=now)
     made = BulkStep(
         account=actor.account, key=key, request_id=request.id, process=process, do=do, reason=reason.strip(),

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import literal, select, text
+from sqlalchemy import literal, or_, select, text
 from sqlalchemy.orm import Session
 
 from workflow.access.scopes import Actor, in_scope, may, visible_units
@@ -77,25 +77,40 @@ def writable_fields(dataset: DataSet, actions: Collection[str], *, new: bool) ->
     }
 
 
-def typed(session: Session, fields: Mapping[str, Field], form: Mapping[str, str]) -> Typed:
-    """The form's text as stored values, references looked up by key; what cannot be stored is told by field."""
+def typed(
+    session: Session,
+    fields: Mapping[str, Field],
+    form: Mapping[str, str],
+    *,
+    actor: Actor | None = None,
+    held: Mapping[str, Any] | None = None,
+) -> Typed:
+    """The form's text as stored values, references looked up by key; what cannot be stored is told by field.
+
+    With `actor` a reference may name units everywhere, other records only within the person's scope or where they are `held`
+    already (field → id): whoever may name a record is shown its name.
+    """
     result = Typed()
     for name, f in fields.items():
         if name not in form:
             continue
         try:
             value = converter(f)(form[name])
-            result.values[name] = _referred(session, f, value) if f.type == "ref" and value else value
+            there = (held or {}).get(name)
+            result.values[name] = _referred(session, f, value, actor, there) if f.type == "ref" and value else value
         except BadValue as bad:
             result.faults[name] = f"「{f.label}」{bad.says}"
     return result
 
 
-def _referred(session: Session, f: Field, key: str) -> int:
+def _referred(session: Session, f: Field, key: str, actor: Actor | None, held: int | None) -> int:
     assert f.ref is not None
     key = key.split("（")[-1].rstrip("）").strip()
     table = TABLES[f.ref].c
-    found = session.scalar(select(table.id).where(table[dictionary()[f.ref].key] == key, table.removed_on.is_(None)))
+    wanted = select(table.id).where(table[dictionary()[f.ref].key] == key, table.removed_on.is_(None))
+    if actor is not None and f.ref != "unit":
+        wanted = wanted.where(or_(in_scope(actor, "record.read", table.unit_id), table.id == held))
+    found = session.scalar(wanted)
     if found is None:
         raise BadValue("reference", f"没有编码为“{key}”的{dictionary()[f.ref].title}")
     return int(found)
