@@ -37,7 +37,7 @@ OPENED_BY = {"approval": {"unit_clerk"}, "incident": {"security", "auditor"}, "v
              "report_request": {"unit_clerk", "unit_head", "reviewer"}}  # fmt: skip
 FIXED = {
     "dataset": "person", "do": "submit", "form": "pdf", "day": "2020-01-01", "rule_id": "F01", "name": "nobody", "number": 1,
-    "filename": "app.css", "process": "approval", "backup_id": "none", "digest": "0" * 64, "session_id": ABSENT, "request_id": ABSENT,
+    "filename": "app.css", "process": "approval", "backup_id": "none", "digest": "0" * 64, "session_id": ABSENT, "request_id": ABSENT, "alarm_id": ABSENT,
 }  # fmt: skip
 BARE = ("-", "door", "nothing", "city", "city!")  # no thing of the town
 ENOUGH = 20  # wrong verdicts: the house is open, there is no need to count on
@@ -110,7 +110,7 @@ def verdict(row: Row, visitor: Visitor, relation: str, allowed: dict[str, set[st
     if kind == "into.unit" and relation == UNKNOWN:
         return ENTERED  # a value that names no unit is a fault of the form
     seen = _seen(kind, visitor, relation, allowed)
-    if seen and row.by and visitor.role not in row.by:
+    if (seen or kind == "nothing") and row.by and visitor.role not in row.by:
         return REFUSED
     return ENTERED if seen else MISSING
 
@@ -121,6 +121,8 @@ def _seen(kind: str, visitor: Visitor, relation: str, allowed: dict[str, set[str
     role, may_do = visitor.role, allowed[visitor.role]
     if kind == "nothing" or relation == UNKNOWN:
         return False
+    if kind in ("account", "session") and role == "security":
+        return True  # the city's officer manages the accounts of every unit
     if kind == "city":
         return visitor.scope == "市"
     if family == "own":
@@ -192,6 +194,8 @@ class Asking:
         if kind in ("attachment", "copy", "sample"):
             case_id, other = self.thing(kind, trial)
             return {"case_id": case_id, f"{kind}_id": other}
+        if kind == "account":
+            return {"name": "nobody@330299999" if trial.relation == UNKNOWN else self.thing(kind, trial)}
         found = self.thing(kind.replace("turn.", "case."), trial)
         if row.rule == "/cases/<int:case_id>/form/<name>/<int:number>":
             return {"case_id": found, "name": "request"}
@@ -235,6 +239,8 @@ class Asking:
             return {"ids": str(self.thing(kind, trial))}
         if route in ("/filings/<int:case_id>/steps/<do>", "/cases/<int:case_id>/steps/<do>"):
             return {"version": "x"}
+        if kind == "session":
+            return {"reason": "演练"}
         if kind == "contract" and row.method == "POST":
             return {"reason": "核对身份"}
         if route == "/migrations/try":

@@ -25,6 +25,16 @@ class Row(NamedTuple):
 
 TABLE = """
 GET    /                                                     signed_in           -
+GET    /accounts                                             account.manage      -
+POST   /accounts                                             account.manage      -
+GET    /accounts/<name>                                      account.manage      account
+POST   /accounts/<name>/bind                                 account.manage      account
+POST   /accounts/<name>/changes                              account.manage      account
+POST   /accounts/<name>/disable                              account.manage      account
+POST   /accounts/<name>/unbind                               account.manage      account
+GET    /accounts/new                                         account.manage      -
+GET    /alarms                                               duty.read           -
+POST   /alarms/<int:alarm_id>/acknowledge                    duty.read           nothing         by=security,auditor
 GET    /api/openapi.json                                     public              -
 GET    /api/v1/<dataset>                                     record.read         -
 POST   /api/v1/<dataset>                                     record.write_free   person
@@ -191,7 +201,7 @@ GET    /rules                                                rule.read          
 GET    /rules/<rule_id>                                      rule.read           -
 GET    /search                                               record.read         -
 GET    /sessions                                             account.manage      -
-POST   /sessions/<int:session_id>/revoke                     account.manage      -
+POST   /sessions/<int:session_id>/revoke                     account.manage      session
 GET    /sign-in                                              public              -
 POST   /sign-in                                              public              -
 GET    /sign-in/code                                         public              -

@@ -22,8 +22,9 @@ from sqlalchemy.orm import Session
 from web.app import create_app
 from workflow.access import sealed_files
 from workflow.access.demonstration import PASSWORD, create_demonstration_accounts
-from workflow.access.models import SavedFilter
+from workflow.access.models import LoginSession, SavedFilter
 from workflow.access.scopes import Actor, actor_named
+from workflow.access.sessions import begin_session
 from workflow.casework.discussing import attach, comment
 from workflow.casework.explanation import open_explanation
 from workflow.casework.filing_drafting import Opening, open_filing, save_draft
@@ -110,6 +111,7 @@ VISITORS = [
     Visitor(f"reviewer@{COUNTY}", "reviewer", "县"), Visitor(f"leader@{COUNTY}", "leader", "县"),
     Visitor(f"reviewer@{OTHER}", "reviewer", "外县"), Visitor(f"leader@{OTHER}", "leader", "外县"),
     Visitor("reviewer", "reviewer", "市"), Visitor("leader", "leader", "市"),
+    Visitor(f"security@{COUNTY}", "county_security", "县"),
     Visitor("security", "security", "平台"), Visitor("auditor", "auditor", "平台"), Visitor("sysadmin", "sysadmin", "平台"),
     Visitor("", "", "无"),
 ]  # fmt: skip
@@ -148,6 +150,12 @@ class Town:
     def keep(self, kind: str, relation: str, key: Any) -> None:
         """Remember one thing."""
         self.things.setdefault(kind, {})[relation] = key
+
+    def token(self, visitor: Visitor) -> str:
+        """The token of a new session."""
+        answer = self.app.test_client().post("/api/v1/session", json={"account": visitor.account, "password": PASSWORD})
+        assert answer.status_code == 201, answer.get_data(as_text=True)
+        return str(answer.get_json()["token"])
 
     def enter(self, visitor: Visitor) -> FlaskClient:
         """A browser, signed in."""
@@ -236,6 +244,12 @@ def _units(town: Town) -> None:
         for n, (relation, unit_id) in enumerate(town.units.items(), 1):
             _records(session, town, n, relation, unit_id, office)
         create_demonstration_accounts(session, now=entered)
+        for relation, place in PLACES.items():
+            town.keep("account", relation, f"head@{place.code}")
+            if relation != "本单位":  # its people come themselves
+                begin_session(session, f"head@{place.code}", now=MORNING)
+                newest = select(LoginSession.id).where(LoginSession.account == f"head@{place.code}")
+                town.keep("session", relation, session.scalars(newest).one())
 
 
 def _records(session: Session, town: Town, n: int, relation: str, unit_id: int, office: dict[str, Any]) -> None:
