@@ -29,6 +29,7 @@ from workflow.insight.wording import rule_named, said
 from workflow.quality.terms import policies_of
 
 bp = Blueprint("case", __name__)
+ASIDE = {*RETURNS, "edit", "withdraw", "recall", "refuse", "drop", "revoke", "give_back"}  # steps that lead no further
 
 
 @bp.get("/cases/<int:case_id>")
@@ -53,6 +54,7 @@ def page(case_id: int) -> Any:
         "case/page.html",
         shown=shown,
         backs=_ways_back(shown),
+        forward=next((step for step in shown.steps if step.do not in ASIDE), None),
         says=says,
         **position(shown.definition, shown.case.state, shown.steps, shown.history),
         lines=shown_form(session(), shown.definition.form, shown.case.data.get("form", {})),

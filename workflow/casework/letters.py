@@ -132,7 +132,7 @@ def _numbered(facts: Facts) -> Verdict:
     place, own = facts["place"], facts["own"]
     says = f"以{place}机构编制部门的名义和文号签发"
     if not own:
-        says = f"{place}还没有自己的函号（口径 {NUMBER}），不能以市编办的名义和文号签发；请由市编办领导签发，或者先为{place}定函号"
+        says = f"{place}还没有自己的函号，不能以市编办的名义和文号签发；请由市编办领导签发，或者在{place}的口径中定函号后再签发"
     return Verdict("office_has_its_own_number", own, says, basis="办法10(四)、办法23", clears_by=SIGNER)
 
 
