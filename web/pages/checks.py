@@ -11,6 +11,7 @@ from web.database import session
 from web.identity import actor
 from web.pages.letters import on_paper
 from web.paging import argument, number_argument
+from web.people import learn
 from web.permissions import permission
 from web.position import position
 from workflow.access.scopes import Actor, may
@@ -44,12 +45,14 @@ def one(case_id: int) -> Any:
 def _shown(case_id: int, given: Any = None, fault: str = "") -> Any:
     pair = pair_of(session(), actor(), case_id)
     shown = case_page(session(), actor(), case_id, g.now)
+    samples = samples_of(session(), pair)
+    learn(name for one in samples for name in (one.row.by, one.row.on_behalf_of, one.row.struck_by, one.row.struck_for))
     return render_template(
         "checks/one.html",
         pair=pair,
         shown=shown,
         **position(shown.definition, shown.case.state, shown.steps, shown.history),
-        samples=samples_of(session(), pair),
+        samples=samples,
         judges=pair.state in ("checking", "late") and _holds(pair, "unit_clerk"),
         strikes=pair.state == "reviewing" and _holds(pair, "reviewer"),
         RESULTS=RESULTS,
