@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -259,3 +260,24 @@ def test_the_database_itself_refuses_a_second_person_who_is_the_first(both_engin
     for same in ({"granted_by": "a", "approved_by": "a"}, {"granted_by": "a", "approved_by": "x"}):
         with pytest.raises(DatabaseError), writing(both_engines) as session:
             session.add(Grant(**row, **same))
+
+
+def test_two_grants_at_once_do_not_slip_past_the_exclusion(both_engines: Engine, now: datetime) -> None:
+    with writing(both_engines) as session:
+        create_account(session, name="x", person_name="某", now=now, by="first")
+    refused: list[str] = []
+
+    def later() -> None:
+        try:
+            with writing(both_engines) as session:
+                grant(session, account="x", role_name="auditor", scope="platform", now=now, by="b")
+        except Refused as error:
+            refused.append(error.says)
+
+    with writing(both_engines) as session:
+        grant(session, account="x", role_name="sysadmin", scope="platform", now=now, by="a")
+        second = threading.Thread(target=later)
+        second.start()
+        second.join(0.3)
+    second.join()
+    assert refused == ["“审计员”不得与“系统管理员”由同一人担任"]

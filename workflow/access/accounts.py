@@ -64,7 +64,7 @@ def grant(session: Session, *, account: str, role_name: str, scope: str, now: da
 
     `approved_by`, `case_id`: the second person and the case of a change approved by two (workflow.casework.granting).
     """
-    if session.get(Account, account) is None:
+    if session.get(Account, account, with_for_update=True) is None:  # two grants at once: the later sees the earlier
         raise NotFound(f"没有账号 {account}")
     if role(role_name).scope != scope:
         raise BadInput(f"角色“{role(role_name).title}”的授权范围应为 {role(role_name).scope}")
