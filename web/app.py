@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.install(app, secure=settings.secure, proxies=settings.proxies)
     auditing.install_outside(app)
     identity.install_outside(app)
-    database.install(app, settings.database)
+    database.install(app, settings.database, settings.system_role)
     auditing.install_inside(app)
     identity.install(app)
     providers.install(app, settings)

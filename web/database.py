@@ -6,15 +6,18 @@ from typing import cast
 
 from flask import Flask, Response, g, request
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 import workflow.models  # noqa: F401  (declares every table)
+from workflow.access.walls import conditions
 from workflow.db import Base, begin_write, engine_options, prepare
+from workflow.scoping import keep_reach, wall_in, whole_engine
 
 READING = ("GET", "HEAD", "OPTIONS")
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+event.listen(db.session, "after_begin", keep_reach)
 
 
 def session() -> Session:
@@ -26,9 +29,12 @@ def session() -> Session:
 
 
 def engine_released() -> Engine:
-    """The engine, after the request's own transaction has ended: for workflow's edges that hold transactions of their own (a check)."""
+    """The engine, after the request's own transaction has ended: for workflow's edges that hold transactions of their own (a check).
+
+    It sees everything: what a check judges must not depend on who asked for it.
+    """
     db.session.commit()
-    return db.engine
+    return whole_engine(db.engine)
 
 
 def keep_refusal() -> None:
@@ -54,11 +60,11 @@ def _end(response: Response) -> Response:
     return response
 
 
-def install(app: Flask, url: str) -> None:
-    """Hang the database on the application."""
+def install(app: Flask, url: str, system_role: str = "") -> None:
+    """Hang the database on the application. `system_role`: the role of PostgreSQL that sees everything, where row-level security stands."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
     db.init_app(app)
     with app.app_context():
-        prepare(db.engine)
+        wall_in(prepare(db.engine), conditions, system_role=system_role)
     app.after_request(_end)

@@ -15,9 +15,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from web.database import db, session
 from workflow.access.scopes import Actor, Signed, signed_session
 from workflow.access.sessions import begin_session, end_session, keep_alive, network_of
+from workflow.access.walls import reach_of
 from workflow.clock import SHANGHAI
 from workflow.db import writing, writing_if_free
 from workflow.errors import SandengError
+from workflow.scoping import set_reach
 
 SEEN_EVERY = timedelta(seconds=30)  # between two notes that a session is in use
 WHY_ENDED = {
@@ -56,6 +58,7 @@ def sign_in(account: str, opened: Session | None = None, *, way: str = "password
     cookie.clear()
     signed = signed_session(opened, begun.token, g.now)
     assert signed is not None
+    set_reach(opened, reach_of(signed.actor))
     login_user(SignedIn(begun.token, signed))
     if begun.ended is not None:
         since = f"{begun.ended.created_at.astimezone(SHANGHAI):%m月%d日 %H:%M}"
@@ -106,6 +109,7 @@ def _load(token: str) -> SignedIn | None:
     if found is None or found.ended:
         g.session_ended = found.ended if found else ""
         return None
+    set_reach(session(), reach_of(found.actor))
     return SignedIn(token, found)
 
 

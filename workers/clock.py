@@ -21,10 +21,11 @@ from workers import alarming, anchoring, copier, daily, relay
 from workers.lease import lease_on
 from workers.signals import Stop
 from workflow.clock import business_date, present
-from workflow.db import open_engine, writing
+from workflow.db import writing
 from workflow.engine.timers import fire_due
 from workflow.operations.daily import Slot
 from workflow.operations.heartbeats import beat
+from workflow.scoping import open_whole
 from workflow.settings import get_settings
 
 TICK = 0.5  # seconds between two looks at the timers
@@ -69,7 +70,7 @@ def pass_time(engine: Engine, until: datetime, start: date | None = None) -> Fir
 
 def fire(until: datetime) -> dict[str, Any]:
     """`sandeng fire`: pass time up to a moment, as a report."""
-    engine, began = open_engine(get_settings().database_url), time.monotonic()
+    engine, began = open_whole(get_settings()), time.monotonic()
     fired = pass_time(engine, until, business_date(min(present(), until)))
     engine.dispose()
     return {
@@ -83,7 +84,7 @@ def fire(until: datetime) -> dict[str, Any]:
 
 def run(once: bool = False) -> None:
     """Run until asked to stop; with `once`, pass time up to the present and hand on the effects."""
-    engine = open_engine(get_settings().database_url)
+    engine = open_whole(get_settings())
     stop = Stop()
     if once:
         pass_time(engine, present())

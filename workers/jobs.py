@@ -16,12 +16,13 @@ from workers import kinds
 from workers.lease import REQUEST, lease_on
 from workflow.calendar.calendar import shipped_calendar
 from workflow.clock import business_date, present
-from workflow.db import open_engine, reading, writing
+from workflow.db import reading, writing
 from workflow.engine.models import Outbox
 from workflow.errors import Conflict, SandengError
 from workflow.operations import effects, notices, progress, requests
 from workflow.policy import shipped_policies
 from workflow.quality.amendments import adopt
+from workflow.scoping import open_whole
 from workflow.settings import get_settings
 
 log = logging.getLogger("sandeng.jobs")
@@ -77,7 +78,7 @@ def _run_request(engine: Engine, request_id: int) -> None:
 
 @contextmanager
 def _engine() -> Iterator[Engine]:
-    engine = open_engine(get_settings().database_url)
+    engine = open_whole(get_settings())
     try:
         yield engine
     finally:

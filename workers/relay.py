@@ -15,8 +15,9 @@ from sqlalchemy import Engine
 from workers.queue import connect, enqueue
 from workers.signals import Stop
 from workflow.clock import present
-from workflow.db import open_engine, reading, writing
+from workflow.db import reading, writing
 from workflow.operations import effects, requests
+from workflow.scoping import open_whole
 from workflow.settings import get_settings
 
 MEMORY = "sandeng:relay"  # a mark in the queue's server: where it is missing, the server has forgotten its jobs
@@ -45,7 +46,7 @@ def relay(engine: Engine, connection: Redis, now: datetime, *, chunk: int = CHUN
 
 def run(once: bool = False) -> None:
     """Relay until asked to stop; with `once` a single pass."""
-    engine, stop = open_engine(get_settings().database_url), Stop()
+    engine, stop = open_whole(get_settings()), Stop()
     follow(engine, stop, once=once)
     engine.dispose()
 

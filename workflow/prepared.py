@@ -19,6 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from workflow.db import UtcDateTime
 
+WALLED = "sandeng_walled_in"  # attribute of a dialect that compiles conditions in (workflow/scoping.py)
 Converter = Callable[[Any], Any]
 _BIND = re.compile(r"%\((\w+)\)s")
 _WRITES = re.compile(r"\s*(INSERT|UPDATE)\s+(?:INTO\s+)?\"?(\w+)")
@@ -49,7 +50,7 @@ class Prepared:
     def __init__(self, statement: Executable, names: Sequence[str]) -> None:
         """Nothing is compiled before the first execution on a kind of database."""
         self._statement, self._names = statement, tuple(names)
-        self._texts: dict[str, Text] = {}
+        self._texts: dict[tuple[str, bool], Text] = {}
 
     def run(self, session: Session, values: Mapping[str, Any]) -> None:
         """Executes it once; inside `together` it may reach the server only at the end."""
@@ -88,9 +89,10 @@ class Prepared:
 
     def _text(self, connection: Connection) -> Text:
         dialect = connection.dialect
-        text = self._texts.get(dialect.name)
+        kind = dialect.name, getattr(dialect, WALLED, False)
+        text = self._texts.get(kind)
         if text is None:
-            text = self._texts[dialect.name] = _texted(self._statement, self._names, dialect)
+            text = self._texts[kind] = _texted(self._statement, self._names, dialect)
         return text
 
 

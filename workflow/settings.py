@@ -29,6 +29,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("var")
     database_url: str = ""
+    owner_url: str = ""
+    system_role: str = ""
     redis_url: str = ""
     env: Literal["demo", "test", "production"] = "demo"
     clock: str = ""
@@ -82,6 +84,7 @@ class Settings(BaseSettings):
     def _addressed(self) -> Settings:
         """Fill in the embedded addresses and refuse what production must not have."""
         self.database_url = _with_driver(self.database_url) or f"sqlite:///{self.folder() / 'sandeng.db'}"
+        self.owner_url = _with_driver(self.owner_url) or self.database_url
         self.redis_url = self.redis_url or f"unix://{self.queue_socket}"
         if problems := [problem for problem in self._half_set() if problem]:
             raise BadInput("；".join(problems))

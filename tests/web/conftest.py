@@ -20,12 +20,14 @@ from tests.conftest import Staged
 from tests.databases import open_sharing
 from web.app import create_app
 from workflow.access.demonstration import PASSWORD, create_demonstration_accounts
+from workflow.access.walls import conditions
 from workflow.clock import business_date
 from workflow.db import reading, writing
 from workflow.quality.models import Ticket
 from workflow.quality.run import run_check
 from workflow.registry import records
 from workflow.registry.tables import TABLES
+from workflow.scoping import wall_in
 from workflow.settings import Settings
 
 CITY, COUNTY, SCHOOL, NEIGHBOUR, FAR = "330200101", "330282101", "33028210101", "330282102", "330203101"
@@ -127,7 +129,7 @@ def app(built_once: Flask, house: Settings) -> Iterator[Flask]:
     built_once.config.update(SECRET_KEY=house.session_key, SQLALCHEMY_DATABASE_URI=house.database)
     with built_once.app_context():
         engines = built_once.extensions["sqlalchemy"].engines
-        engines[None] = open_sharing(house.database)
+        engines[None] = wall_in(open_sharing(house.database), conditions)
     yield built_once
     engines[None].dispose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +57,18 @@ def test_who_is_not_signed_in_is_led_to_the_door(app: Flask, stranger: Visitor) 
         else:
             assert answer.status_code == 302, route
             assert answer.location.startswith("/sign-in"), route
+
+
+def test_no_route_answers_a_stranger_whatever_the_method(app: Flask, stranger: Visitor) -> None:
+    for route in list_routes(app):
+        if route["permission"] == "public":
+            continue
+        for method in route["methods"]:
+            path = re.sub(r"<[^>]+>", "1", route["rule"])
+            answer = stranger.client.open(path, method=method)
+            assert answer.status_code in (302, 400, 401, 403, 404, 405), (method, path, answer.status_code)
+            if answer.status_code == 302:
+                assert answer.location.startswith("/sign-in"), (method, path)
 
 
 @pytest.mark.parametrize("role", sorted(PEOPLE))

@@ -19,6 +19,7 @@ from workflow.audit.notes import coming_from, note, told
 from workflow.clock import business_date, present
 from workflow.db import open_engine, reading, writing
 from workflow.errors import BadInput, SandengError
+from workflow.scoping import open_whole
 from workflow.settings import Settings, get_settings
 
 as_json = click.option("--json", "json_", is_flag=True, help="标准输出只打印一个 JSON 对象")
@@ -26,7 +27,7 @@ as_json = click.option("--json", "json_", is_flag=True, help="标准输出只打
 
 @contextlib.contextmanager
 def opened(*, migrated: bool = True) -> Iterator[tuple[Settings, Engine]]:
-    """The settings and an engine on the migrated database (`migrated` False: as it is); closed afterwards.
+    """The settings and an engine on the migrated database (`migrated` False: as it is, opened by its owner); closed afterwards.
 
     Use of a command on a migrated database is told before anything else is done with it, and a refusal after it (办法17).
     """
@@ -34,7 +35,7 @@ def opened(*, migrated: bool = True) -> Iterator[tuple[Settings, Engine]]:
     from workflow.quality.amendments import adopt
 
     settings = get_settings()
-    engine = open_engine(settings.database_url)
+    engine = open_whole(settings) if migrated else open_engine(settings.owner_url)
     try:
         with coming_from(_whence()):
             if migrated:

@@ -17,6 +17,7 @@ from workflow.errors import BadInput
 from workflow.registry.dictionary import dictionary
 from workflow.registry.models import UnitClosure
 from workflow.registry.tables import TABLES
+from workflow.scoping import whole_view
 
 MANAGE = "account.manage"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}(@[A-Za-z0-9]{1,30})?")
@@ -96,7 +97,9 @@ def _faults_of_holder(session: Session, given: Mapping[str, str], unit_id: int |
         below = select(UnitClosure.descendant_id).where(UnitClosure.ancestor_id == unit_id)
         found = select(record.id).where(record[described.key] == given["person_code"], record.removed_on.is_(None))
         found = found.where(record[described.fields["name"].column] == given["person_name"])
-        if session.scalar(found if unit_id is None else found.where(at.in_(below))) is not None:
+        with whole_view(session):
+            known = session.scalar(found if unit_id is None else found.where(at.in_(below)))
+        if known is not None:
             break
     else:
         return [_Fault("person_code", "本单位没有这一编码和姓名的人员")]

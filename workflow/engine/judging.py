@@ -19,6 +19,7 @@ from workflow.engine.registry import Book, book
 from workflow.engine.sets import among, grouped
 from workflow.engine.verdicts import Verdict
 from workflow.errors import NotFound
+from workflow.scoping import whole_view
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,13 @@ def steps_open_on(
         for role in dict.fromkeys(role for step in listed for role in step.by)
         if actor.has(role)
     }
+    open_to_actor = [s for s in listed if any(role in reach and reach[role] >= units for role in s.by)]
     found = []
-    for step in listed:
-        if not any(role in reach and reach[role] >= units for role in step.by):
-            continue
-        request = Request(step.do, now, actor, on_behalf_of)
-        context = StepContext(session, in_force, definition, step, [case], request, memory=memory)
-        found.append(OpenStep(step.do, step.title, step.needs, guard_verdicts(context)[case.id], on_behalf_of))
+    with whole_view(session):
+        for step in open_to_actor:
+            request = Request(step.do, now, actor, on_behalf_of)
+            context = StepContext(session, in_force, definition, step, [case], request, memory=memory)
+            found.append(OpenStep(step.do, step.title, step.needs, guard_verdicts(context)[case.id], on_behalf_of))
     return found
 
 
@@ -191,6 +192,7 @@ def preview(
             found |= {case.id: [_no_way(definition, state, do)] for case in ours}
             continue
         context = StepContext(session, in_force, definition, step, ours, Request(do, now, actor, on_behalf_of))
-        outside, verdicts = _outside(context), guard_verdicts(context)
+        with whole_view(session):
+            outside, verdicts = _outside(context), guard_verdicts(context)
         found |= {case.id: [*outside.get(case.id, ()), *verdicts[case.id]] for case in ours}
     return found

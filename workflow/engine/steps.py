@@ -25,6 +25,7 @@ from workflow.engine.statements import INSERT_HISTORY, keeping, locking, moving,
 from workflow.engine.verdicts import Verdict
 from workflow.errors import Conflict, NotAllowed, NotFound, Refused
 from workflow.prepared import together
+from workflow.scoping import whole_view
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ def open_cases(
     _prove_may_open(session, definition, new, actor)
     pin(session, definition, now)
     ids: list[int] = []
-    for part in chunks(new):
-        ids += _open(session, in_force, definition, part, Request("open", now, actor, on_behalf_of))
+    with whole_view(session):
+        for part in chunks(new):
+            ids += _open(session, in_force, definition, part, Request("open", now, actor, on_behalf_of))
     return ids
 
 
@@ -160,7 +162,7 @@ def take_step(
 ) -> StepResult:
     """Moves a set of cases through one action, in chunks of 500; one click is a set of one.
 
-    1. Locks the cases in the order of their ids. Raises NotFound for an id that is no case of the process, and Conflict
+    1. Locks the cases in the order of their ids. Raises NotFound for an id that is no case of the process in reach, and Conflict
        where `versions` (case id → version seen) shows that somebody acted since.
     2. Judges each case: from-state, role, inputs needed, all guards. The refused stay as they are, with their verdicts.
     3. Effects; then state, light, inbox, timers and history of the moved, set-based.
@@ -173,7 +175,8 @@ def take_step(
         _prove_all_there(ids, cases)
         if versions:
             _prove_unchanged(session, cases, versions)
-        result.add(advance(session, cases, request))
+        with whole_view(session):
+            result.add(advance(session, cases, request))
     return result
 
 

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, or_, select, update
 from sqlalchemy.orm import Session
 
 from workflow.calendar.moments import local_midnight_utc
 from workflow.clock import business_date
-from workflow.db import snapshot_on, writing_on
+from workflow.db import analyze, snapshot_on, writing_on
 from workflow.engine.actors import CLOCK
 from workflow.engine.context import Request
 from workflow.engine.models import CASE, TIMER
@@ -197,7 +197,7 @@ class _Hand:
     def _count_anew(self) -> None:
         """Fresh statistics: a night's many timers share one moment, which those of the day before know nothing of."""
         with writing_on(self.connection) as session:
-            session.execute(text("ANALYZE timer, case_file"))
+            analyze(session.connection(), "timer", "case_file")
 
 
 def next_due(connection: Connection, now: datetime, limit: int) -> list[DueTimer]:

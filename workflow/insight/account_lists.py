@@ -21,6 +21,7 @@ from workflow.engine.sets import grouped
 from workflow.errors import BadInput
 from workflow.registry.models import UnitClosure
 from workflow.registry.tables import TABLES
+from workflow.scoping import whole_view
 
 MANAGE = "account.manage"
 PAGE = 50
@@ -103,7 +104,8 @@ def accounts(
     )
     if after:
         query = query.where(Account.name > after[0])
-    rows = session.execute(query.order_by(Account.name).limit(PAGE + 1)).all()
+    with whole_view(session):  # whose records say that they left: the officers see that word, not the records
+        rows = session.execute(query.order_by(Account.name).limit(PAGE + 1)).all()
     shown = rows[:PAGE]
     names = [row.Account.name for row in shown]
     held, gone, glass = _roles_of(session, names, business_date(now)), _gone(session, names), _emergency(session, names)
@@ -119,7 +121,8 @@ def accounts(
 
 def count_accounts(session: Session, actor: Actor, wanted: AccountFilter, now: datetime) -> int:
     """How many accounts the list has."""
-    return session.scalar(select(func.count()).select_from(Account).where(*wanted.where(actor, now))) or 0
+    with whole_view(session):
+        return session.scalar(select(func.count()).select_from(Account).where(*wanted.where(actor, now))) or 0
 
 
 def _roles_of(session: Session, names: Collection[str], on: date) -> Mapping[str, tuple[str, ...]]:
@@ -131,7 +134,8 @@ def _roles_of(session: Session, names: Collection[str], on: date) -> Mapping[str
 
 def _gone(session: Session, names: Collection[str]) -> dict[str, str]:
     found = departed().subquery()
-    rows = session.execute(select(found.c.name, found.c.why).where(found.c.name.in_(names)))
+    with whole_view(session):
+        rows = session.execute(select(found.c.name, found.c.why).where(found.c.name.in_(names))).all()
     return {row[0]: WHY[row[1]] for row in rows}
 
 

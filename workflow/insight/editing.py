@@ -22,6 +22,7 @@ from workflow.registry.dictionary import DataSet, Field, dictionary
 from workflow.registry.records import writable
 from workflow.registry.tables import TABLES
 from workflow.registry.values import BadValue, converter
+from workflow.scoping import whole_view
 
 WRITES = ("record.create", "record.write_free", "record.write_locked")
 BLOCKING = "B"
@@ -119,12 +120,13 @@ def _referred(session: Session, f: Field, key: str, actor: Actor | None, held: i
 def judged(session: Session, dataset: str, record_id: int, today: date) -> list[Finding]:
     """What the rules say of a record as this transaction has it, worst first."""
     session.flush()
-    record_scope(session, dataset, [record_id])
-    find(session, today, scoped=True)
-    rows = session.execute(
-        text("SELECT rule_id, level, field, part, facts FROM found WHERE dataset = :d AND record_id = :r"),
-        {"d": dataset, "r": record_id},
-    ).all()
+    with whole_view(session):
+        record_scope(session, dataset, [record_id])
+        find(session, today, scoped=True)
+        rows = session.execute(
+            text("SELECT rule_id, level, field, part, facts FROM found WHERE dataset = :d AND record_id = :r"),
+            {"d": dataset, "r": record_id},
+        ).all()
     order = "BEWH"
     return [
         _finding(dataset, row) for row in sorted(rows, key=lambda row: (order.index(row.level), row.rule_id, row.part))

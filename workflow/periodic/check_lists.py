@@ -28,6 +28,7 @@ from workflow.registry.dictionary import dictionary
 from workflow.registry.queries import titles_of
 from workflow.registry.tables import TABLES
 from workflow.registry.values import show
+from workflow.scoping import whole_view
 
 SHOWN = {
     "person": ("name", "sex", "birth_date", "inner_org", "estab_status", "quota_type", "onpost_status", "entry_date"),
@@ -71,7 +72,8 @@ def pair_of(session: Session, actor: Actor, case_id: int) -> Case:
 def samples_of(session: Session, pair: Case) -> list[Sampled]:
     """The sampled records of a pair with what the checker compares, in order; without the cells once the pair is done."""
     rows = session.execute(select(SAMPLE).where(SAMPLE.c.case_id == pair.id).order_by(SAMPLE.c.id)).all()
-    facts = _records(session, rows)
+    with whole_view(session):  # another county's records: the sample of a pair in scope, and nothing else
+        facts = _records(session, rows)
     seen = pair.state != "done"
     return [
         Sampled(row, *facts[row.dataset, row.record_id][:2], facts[row.dataset, row.record_id][2] if seen else {})

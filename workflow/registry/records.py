@@ -16,6 +16,7 @@ from workflow.registry.origin import Origin, RowsRefused
 from workflow.registry.plan import make_plan
 from workflow.registry.quota import COUNTED, recount, touched_units
 from workflow.registry.storage import fetch
+from workflow.scoping import whole_view
 
 WRITE_LOCKED = "record.write_locked"
 
@@ -51,12 +52,13 @@ def write(
         basis=basis, case_id=case_id, batch_id=batch_id, may_write_locked=may_write_locked, may_create=may_create, units=units,
         trial=trial,
     )  # fmt: skip
-    plan = make_plan(session, dataset, rows, origin)
-    if plan.errors:
-        raise RowsRefused(plan.errors)
-    written = apply_plan(session, plan, origin)
-    recount(session, touched_units(plan), origin.today)
-    note_write(session, plan, written, origin)
+    with whole_view(session):  # the keys and identities of all units must not be taken twice
+        plan = make_plan(session, dataset, rows, origin)
+        if plan.errors:
+            raise RowsRefused(plan.errors)
+        written = apply_plan(session, plan, origin)
+        recount(session, touched_units(plan), origin.today)
+        note_write(session, plan, written, origin)
     return written
 
 
@@ -65,16 +67,17 @@ def remove(session: Session, dataset: str, ids: Collection[int], *, by: str, now
 
     Raises NotFound where an id is unknown.
     """
-    rows = fetch(session, dictionary()[dataset], "id", ids, lock=True)
-    if len(rows) != len(set(ids)):
-        raise NotFound
-    present = [row for row in rows if row["removed_on"] is None]
-    if present:
-        removing = Origin(by=by, now=now, **origin)
-        apply_removal(session, dictionary()[dataset], list(present), removing)
-        if dataset in COUNTED:
-            recount(session, {row["unit_id"] for row in present} - {None}, removing.today)
-        note_removal(session, dictionary()[dataset], present, removing)
+    with whole_view(session):
+        rows = fetch(session, dictionary()[dataset], "id", ids, lock=True)
+        if len(rows) != len(set(ids)):
+            raise NotFound
+        present = [row for row in rows if row["removed_on"] is None]
+        if present:
+            removing = Origin(by=by, now=now, **origin)
+            apply_removal(session, dictionary()[dataset], list(present), removing)
+            if dataset in COUNTED:
+                recount(session, {row["unit_id"] for row in present} - {None}, removing.today)
+            note_removal(session, dictionary()[dataset], present, removing)
     return len(present)
 
 

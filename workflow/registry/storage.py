@@ -132,12 +132,6 @@ def raw_moment(session: Session, moment: datetime) -> Any:
     return bind(moment) if bind else moment
 
 
-def analyze(connection: Connection, *tables: str) -> None:
-    """Let the planner know of many new rows."""
-    for table in tables:
-        connection.exec_driver_sql(f'ANALYZE "{table}"')
-
-
 def _copy(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(sql) as copy:

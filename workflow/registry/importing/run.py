@@ -20,7 +20,7 @@ from typing import IO, Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from workflow.db import reading, writing
+from workflow.db import analyze, reading, writing
 from workflow.registry import tree
 from workflow.registry.apply import apply_plan, key_number, moves_units
 from workflow.registry.auditing import note_import
@@ -32,7 +32,7 @@ from workflow.registry.importing.report import PREVIEW_ROWS, ImportReport, previ
 from workflow.registry.origin import Origin, RowError, RowsRefused
 from workflow.registry.plan import Plan, make_plan
 from workflow.registry.quota import recount, touched_units
-from workflow.registry.storage import analyze, fetch, key_map, new_ids
+from workflow.registry.storage import fetch, key_map, new_ids
 
 Progress = Callable[[str, int, int], None]  # phase (checking | writing), rows done, rows in all
 ANALYZE_FROM = 10_000  # rows written from which the planner should be told
