@@ -10,11 +10,26 @@ import orjson
 
 from workflow.clock import parse_moment, present
 from workflow.errors import SandengError
+from workflow.settings import Settings, get_settings
 
 
 @click.group()
 def parts() -> None:
-    """Parts of the platform."""
+    """Parts of the platform. In production none starts on a role of PostgreSQL that passes row-level security."""
+    settings = get_settings()
+    if settings.production and settings.database.startswith("postgresql"):
+        _prove_walls(settings)
+
+
+def _prove_walls(settings: Settings) -> None:
+    from workflow.access.row_security import prove_walls
+    from workflow.db import open_engine
+
+    engine = open_engine(settings.database)
+    try:
+        prove_walls(engine, settings.system_role)
+    finally:
+        engine.dispose()
 
 
 @parts.command("up")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from workflow import migrations
 from workflow.backup import making, postgresql
@@ -26,7 +26,8 @@ def upgrade(engine: Engine, settings: Settings, clock: Clock, *, archive_now: bo
     kept = None
     if stands is not None and stands != migrations.head():
         kept = _archive_of(settings, stands, clock) or _archive(engine, settings, clock, stands, archive_now)
-    return migrations.upgrade(engine), kept
+    runtime = make_url(settings.database_url).username or ""
+    return migrations.upgrade(engine, runtime=runtime, system=settings.system_role), kept
 
 
 def _archive_of(settings: Settings, revision: str, clock: Clock) -> Backup | None:

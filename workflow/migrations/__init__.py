@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, inspect
 
 import workflow.models  # noqa: F401  (declares every table)
+from workflow.access.row_security import lower_walls, raise_walls
 from workflow.errors import BadInput
 
 if TYPE_CHECKING:
@@ -29,15 +30,24 @@ def configuration() -> Config:
     return config
 
 
-def upgrade(engine: Engine) -> str:
-    """Bring the database to this release; returns the revision it stands at. Safe to repeat."""
+def upgrade(engine: Engine, *, runtime: str = "", system: str = "") -> str:
+    """Bring the database to this release; returns the revision it stands at. Safe to repeat.
+
+    `runtime`, `system`: the roles of PostgreSQL for which row-level security is brought in line in the same transaction; `engine` is
+    the owner's then. Raises BadInput where they are missing or may too much.
+    """
     from alembic import command
 
     config = configuration()
     with engine.connect() as connection:
         connection = connection.execution_options(sqlite_begin="IMMEDIATE")
         config.attributes["connection"] = connection
+        walled = bool(system) and engine.dialect.name == "postgresql"
+        if walled:
+            lower_walls(connection)
         command.upgrade(config, "head")
+        if walled:
+            raise_walls(connection, runtime, system)
         connection.commit()
     return head()
 
