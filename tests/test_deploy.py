@@ -14,6 +14,9 @@ from workflow.settings import Settings
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 SERVICES = sorted((DEPLOY / "systemd").glob("sandeng*.service"))
+CLOSED = ("ProtectHome", "PrivateDevices", "ProtectClock", "ProtectHostname", "ProtectKernelTunables", "ProtectKernelModules",
+          "ProtectKernelLogs", "ProtectControlGroups", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID",
+          "LockPersonality")  # fmt: skip
 NAMES = {f"SANDENG_{name.upper()}" for name in Settings.model_fields}
 
 
@@ -28,6 +31,9 @@ def test_a_unit_has_no_more_rights_than_it_needs(path: Path) -> None:
     assert service["ProtectSystem"] == "strict"
     assert service["CapabilityBoundingSet"] == ""
     assert service["UMask"] == "0077"
+    assert {name for name in CLOSED if service.get(name) != "yes"} == set()
+    assert service["SystemCallArchitectures"] == "native"
+    assert "RemoveIPC" not in service or service["User"] != "postgres"  # it would take the server's shared memory away
     assert all(folder.startswith(("/var/", "-/var/", "/tmp", "/run/")) for folder in service["ReadWritePaths"].split())
 
 
