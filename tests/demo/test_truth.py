@@ -43,7 +43,8 @@ def test_findings_equal_the_truth_each_way(
 
 
 def test_every_rule_that_a_file_can_break_has_an_injector() -> None:
-    wanted = {rule.key for rule in rules().rules if rule.level != "H" and rule.id not in REFUSED_BY_IMPORT}
+    breakable = [rule for rule in rules().rules if rule.level != "H" and not rule.matter]  # no file holds a case
+    wanted = {rule.key for rule in breakable if rule.id not in REFUSED_BY_IMPORT}
     have = {tuple(error.name.split()) for error in ERRORS}
     assert len(ERRORS) == len({e.name for e in ERRORS}) >= 100
     assert wanted - have == {("P10", "contract")}  # comes with P10 of the person, see its injector
