@@ -37,7 +37,7 @@ def test_the_officer_fills_in_the_months_check_and_the_auditor_confirms_it(
     expect(measure).to_be_hidden()
     page.locator("[name=backup_drill]").select_option("odd")
     measure.fill("三月起每日备份，系统管理员负责")
-    page.get_by_role("button", name="填写", exact=True).click()
+    page.get_by_role("button", name="保存修改", exact=True).click()
     page.get_by_role("button", name="提交确认").click()
     expect(page.get_by_text("待确认").first).to_be_visible()
     expect(page.get_by_text("不得自己确认").first).to_be_visible()
