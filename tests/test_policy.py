@@ -181,7 +181,7 @@ def test_a_county_may_be_as_strict_or_stricter(tmp_path: Path, entry: str) -> No
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ("light.reed: {value: 2, unit: working_days, basis: [办法23], says: 错。}", "entries：不认识的条目“light.reed”（可用：alarm.exports、"),
+        ("light.reed: {value: 2, unit: working_days, basis: [办法23], says: 错。}", "entries：不认识的条目“light.reed”（可用：alarm.export_night、"),
         ("light.red: {value: 2, unit: months, basis: [办法23], says: 错。}", "light.red：单位应为 working_days，现为 months"),
         ("light.red: {value: 2, basis: [办法23], says: 错。}", "light.red：单位应为 working_days，现为 None"),
         ("light.red: 2", "light.red：单位应为 working_days"),
