@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from workflow.duty.alarms import ACTION, CAUSES
 from workflow.operations.models import DailyJob
 from workflow.policy import shipped_policies
 from workflow.quality.models import ENTRY, TICKET
+from workflow.settings import get_settings
 
 MOST = 60.0  # seconds between cause and alarm
 FIVE = ("chain", "backup", "reading", "lockout", "red")
@@ -57,7 +59,8 @@ def _break_the_chain(engine: Engine) -> None:
 
 
 def _lose_the_backups(engine: Engine) -> None:
-    """The log says that a backup was made, and there is none."""
+    """The log says that a backup was made, and there is none: what the copier of the embedded database made is taken away."""
+    shutil.rmtree(get_settings().backups(), ignore_errors=True)
     with writing(engine) as session:
         session.execute(update(DailyJob).where(DailyJob.job == "backup").values(outcome={"backup": "lost"}))
 
