@@ -11,7 +11,8 @@ from flask import Flask
 from sqlalchemy import func, literal_column, select, text, update
 from sqlalchemy.orm import aliased
 
-from tests.web.conftest import CITY, COUNTY, FAR, NEIGHBOUR, SCHOOL, UNITS, Town, Visitor
+from tests.web.conftest import COUNTY, SCHOOL, UNITS, Town, Visitor
+from tests.web.test_scoped_pages import SEES as HOLDERS_SEE
 from web.database import db, engine_released, session
 from web.permissions import public, signed_in_only
 from workflow.access.demonstration import PASSWORD
@@ -25,17 +26,7 @@ from workflow.registry.models import RecordVersion
 from workflow.registry.tables import TABLES
 from workflow.scoping import OutOfReach, whole_view
 
-SEES = {
-    f"clerk@{COUNTY}": {COUNTY, SCHOOL},
-    f"head@{SCHOOL}": {SCHOOL},
-    "reviewer@330282": {COUNTY, SCHOOL, NEIGHBOUR},
-    "reviewer@330203": {FAR},
-    "leader": set(UNITS),
-    f"clerk@{CITY}": {CITY},
-    "security": set(),
-    "auditor": set(),
-    "sysadmin": set(),
-}
+SEES: dict[str, set[str]] = {**HOLDERS_SEE, "security": set(), "auditor": set(), "sysadmin": set()}
 PERSON = TABLES["person"]
 OTHER = PERSON.alias("other")
 PREPARED = Prepared(select(PERSON.c.unit_id), [])
