@@ -24,7 +24,7 @@ from workflow.quality.models import ENTRY, TICKET
 
 FIRST = date(2026, 4, 27)  # the weeks around Labour Day, with its make-up Saturday
 DAYS = 45
-TRIES = 14  # a day
+TRIES = 16  # a day
 PEOPLE = [
     Person("clerk", {"unit_clerk": frozenset({OFFICE})}),
     Person("head", {"unit_head": frozenset({OFFICE})}),
@@ -50,14 +50,19 @@ SECOND_PERSON = {("explanation", "approve"): "submit", ("void_light", "confirm")
                  ("negative_list", "reverse"): "ask_reversal"}  # fmt: skip
 
 
-def attempt(engine: Engine, dice: Random, day: date) -> tuple[str, str] | None:
+def hours(dice: Random) -> list[int]:
+    """When on a day somebody tries something, in the order of the clock."""
+    return sorted(dice.choices(range(8, 21), k=TRIES))
+
+
+def attempt(engine: Engine, dice: Random, day: date, hour: int) -> tuple[str, str] | None:
     """Somebody tries something, possible or not; what was done, None where it was refused. Nothing but a refusal may be raised."""
-    who, now = dice.choice(PEOPLE), at(day, dice.randint(8, 20))
+    who, now = dice.choice(PEOPLE), at(day, hour)
     try:
         with writing(engine) as session:
-            cases = session.execute(select(CASE.c.id, CASE.c.process, CASE.c.state)).all()
-            tickets = list(session.scalars(select(TICKET.c.id)))
-            entries = list(session.scalars(select(ENTRY.c.id)))
+            cases = session.execute(select(CASE.c.id, CASE.c.process, CASE.c.state).order_by(CASE.c.id)).all()
+            tickets = list(session.scalars(select(TICKET.c.id).order_by(TICKET.c.id)))
+            entries = list(session.scalars(select(ENTRY.c.id).order_by(ENTRY.c.id)))
             opening = dice.choices(["explanation", "void_light", "negative_list", ""], [4, 1, 1, 14])[0]
             if opening == "explanation" and tickets:
                 open_explanation(session, dice.choice(tickets), now=now, actor=who)
@@ -130,7 +135,7 @@ def _prove_history(case: Any, acts: list[Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 3, 4])
 def test_whatever_people_try_the_tables_and_the_second_person_hold(engine: Engine, tmp_path: Path, seed: int) -> None:
     settle(engine)
     dice, done = Random(seed), set()
@@ -141,7 +146,7 @@ def test_whatever_people_try_the_tables_and_the_second_person_hold(engine: Engin
         broken ^= {dice.randint(1, 6)}
         check(engine, day, [finding(record, level="W" if record % 2 else "E") for record in broken])
         rounds(engine, day)
-        done |= {attempt(engine, dice, day) for _ in range(TRIES)}
+        done |= {attempt(engine, dice, day, hour) for hour in hours(dice)}
         if number % 5 == 0:
             prove(engine)
     prove(engine)

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from sqlalchemy import Engine, select
 
-from tests.casework.test_walks import FIRST, attempt
+from tests.casework.test_walks import FIRST, attempt, hours
 from tests.evidence.room import different, document
 from tests.quality.ticket_room import at, check, finding, midnight, rounds, settle
 from workflow.db import reading
@@ -30,8 +30,8 @@ def test_every_case_of_a_walk_is_judged_again_the_same(engine: Engine, tmp_path:
         broken ^= {dice.randint(1, 6)}
         check(engine, day, [finding(record, level="W" if record % 2 else "E") for record in broken])
         rounds(engine, day)
-        for _ in range(14):
-            attempt(engine, dice, day)
+        for hour in hours(dice):
+            attempt(engine, dice, day, hour)
     with reading(engine) as session:
         cases = list(session.scalars(select(CASE.c.id).order_by(CASE.c.id)))
     seen: Counter[str] = Counter()
