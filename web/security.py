@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, session
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 POLICY = "; ".join(
@@ -27,6 +27,16 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+
+MESSAGES = 5  # that wait for the next page at most: a browser drops a cookie above 4 KB, and with it the session
+
+
+def _keep_few_messages(response: Response) -> Response:
+    """Who sends many forms and looks at no page keeps the last messages alone."""
+    if request.method == "POST" and len(waiting := session.get("_flashes", ())) > MESSAGES:
+        session["_flashes"] = waiting[-MESSAGES:]
+    return response
 
 
 def _guard(response: Response) -> Response:
@@ -62,3 +72,4 @@ def install(app: Flask, *, secure: bool, proxies: int) -> None:
         WTF_CSRF_SSL_STRICT=secure,
     )
     app.after_request(_guard)
+    app.after_request(_keep_few_messages)

@@ -125,12 +125,16 @@ def apply_reach(connection: Connection, reach: Reach) -> None:
     walls = _walls_of(connection)
     if walls is None:
         return
-    connection.dialect = connection.engine.dialect if reach.everything else _walled(connection.engine.dialect, walls)
-    connection.info[KEPT] = reach
+    _compile_for(connection, walls, reach)
     if connection.dialect.name == "postgresql":
         taken = f"; SET LOCAL ROLE {walls.system_role if reach.everything else 'NONE'}" if walls.system_role else ""
         if taken or not reach.everything:
             connection.exec_driver_sql(reach.settings() + taken)
+
+
+def _compile_for(connection: Connection, walls: _Walls, reach: Reach) -> None:
+    connection.dialect = connection.engine.dialect if reach.everything else _walled(connection.engine.dialect, walls)
+    connection.info[KEPT] = reach
 
 
 @contextmanager
@@ -140,19 +144,31 @@ def whole_view(session: Session) -> Iterator[None]:
     What it finds is told through verdicts and counts, never as rows; tests/web/test_walls.py lists who may use it.
     """
     connection = session.connection()
-    before: Reach | None = connection.info.get(KEPT) if _walls_of(connection) else None
-    if before is None or before.everything:
+    walls = _walls_of(connection)
+    before: Reach | None = connection.info.get(KEPT)
+    if walls is None or before is None or before.everything:
         yield
         return
-    kept = session.info.get(KEPT, before)
+    kept: Reach = session.info.get(KEPT, before)
+    begun = session.get_transaction()
     session.info[KEPT] = EVERYTHING
-    apply_reach(connection, EVERYTHING)
+    _take(connection, walls, EVERYTHING, walls.system_role)
     try:
         yield
     finally:
         session.info[KEPT] = kept
         if session.in_transaction() and not _broken(connection):
-            apply_reach(session.connection(), kept)
+            if session.get_transaction() is begun:
+                _take(connection, walls, kept, "NONE")
+            else:
+                apply_reach(session.connection(), kept)
+
+
+def _take(connection: Connection, walls: _Walls, reach: Reach, role: str) -> None:
+    """Another reach within one transaction, to which what PostgreSQL was told of the person's stays known: the role alone changes."""
+    _compile_for(connection, walls, reach)
+    if walls.system_role and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL ROLE {role}")
 
 
 def _broken(connection: Connection) -> bool:

@@ -12,12 +12,15 @@ from tests.bench.report import Row
 SERIES = (  # what is drawn → rows whose work it takes; the first number in a row's work is its size
     ("全量检查", re.compile(r"^全量检查 ([\d,]+) 人(?!.*内存)")),
     ("增量检查（改动 0.3%）", re.compile(r"^增量检查 ([\d,]+) 人.*改动")),
-    ("导入 xlsx", re.compile(r"^导入 ([\d,]+) 人(?!.*内存)")),
+    ("导入 xlsx", re.compile(r"^导入 ([\d,]+) 人 × \d+ 列 xlsx$")),
+    ("导入全市 csv", re.compile(r"^导入 ([\d,]+) 人的城市")),
     ("发现对工单", re.compile(r"^([\d,]+) 条发现")),
     ("一夜变黄", re.compile(r"^([\d,]+) 张工单一夜")),
     ("定时器到期", re.compile(r"^([\d,]+) 个定时")),
+    ("页面 p95", re.compile(r"^页面 ([\d,]+) 人")),
 )
-COLOURS = ("#1d4e6f", "#2f8f5b", "#b3541e", "#7a4b9a", "#a3323a", "#6b6b2f")
+COLOURS = ("#1d4e6f", "#2f8f5b", "#b3541e", "#7a4b9a", "#a3323a", "#6b6b2f", "#c2883a", "#46606b")
+SECONDS = {"s": 1.0, "ms": 0.001}
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 860, 420, 70, 50, 20, 250
 Point = tuple[float, float]
 
@@ -46,8 +49,8 @@ def _lines(rows: list[Row]) -> dict[tuple[str, str], list[Point]]:
     found: dict[tuple[str, str], list[Point]] = defaultdict(list)
     for name, pattern in SERIES:
         for row in rows:
-            if row.unit == "s" and (size := pattern.match(row.work)):
-                found[name, row.engine].append((float(size[1].replace(",", "")), row.value))
+            if row.unit in SECONDS and (size := pattern.match(row.work)):
+                found[name, row.engine].append((float(size[1].replace(",", "")), row.value * SECONDS[row.unit]))
     return {key: sorted(points) for key, points in found.items() if len(points) > 1}
 
 

@@ -27,6 +27,7 @@ from workflow.registry.dictionary import DEFINITIONS
 DOOR, REFUSED, MISSING, ENTERED = "请先登录", "不许", "不存在", "进入"
 MINE, FOREIGN = "本人的", "他人的"
 PUBLIC, SIGNED_IN = "public", "signed_in"
+READ = "record.read"
 READ_BY = {
     "violation": "violation.read",
     "security_check": "duty.read",
@@ -131,6 +132,8 @@ def _seen(kind: str, visitor: Visitor, relation: str, allowed: dict[str, set[str
         return READ_BY.get(name, "case.read") in may_do and (family == "process" or role in OPENED_BY[name])
     if name in READ_BY and READ_BY[name] not in may_do:
         return False
+    if READ not in may_do and kind not in ("account", "session") and READ_BY.get(name) != "duty.read":
+        return False  # who guards the platform reaches no unit's matters
     if relation == WHOLE:
         return visitor.scope == "市" or (READ_BY.get(name) == "duty.read" and visitor.scope == "平台")
     if family == "begin" and role not in OPENED_BY[name]:

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from tests.conftest import Staged
 from tests.databases import open_sharing
 from web.app import create_app
+from workflow import prepared
 from workflow.access.demonstration import PASSWORD, create_demonstration_accounts
 from workflow.access.walls import conditions
 from workflow.clock import business_date
@@ -196,8 +197,16 @@ def counted(app: Flask) -> Iterator[list[str]]:
 
     with app.app_context():
         engine = app.extensions["sqlalchemy"].engine
+    honest = prepared._execute
+
+    def noted(connection: Any, sql: str, values: Any, **more: Any) -> Any:
+        statements.append(sql)
+        return honest(connection, sql, values, **more)
+
     event.listen(engine, "before_cursor_execute", note)
+    prepared._execute = noted
     try:
         yield statements
     finally:
         event.remove(engine, "before_cursor_execute", note)
+        prepared._execute = honest

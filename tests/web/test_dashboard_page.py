@@ -258,6 +258,8 @@ def test_the_unit_page_agrees_with_the_registers_balances(town: Town, reviewer: 
         c: (b.approved, b.plan, b.occupied, b.over) for c, b in theirs.items()
     }
     assert mine["11"].approved == 8
+    answer = reviewer.get(f"/api/v1/units/{COUNTY}/quota").json
+    assert [each["approved"] for each in answer["quotas"] if each["code"] == "11"] == [8]
     assert "approved" not in before
     assert reviewer.get(f"/units/{COUNTY}?as_of=2024-12-31").status_code == 200
     assert reviewer.get(f"/units/{FAR}").status_code == 404

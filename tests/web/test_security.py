@@ -114,3 +114,11 @@ def test_signing_out_clears_what_the_browser_keeps(clerk: Visitor) -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
 def test_no_cell_of_a_file_is_a_formula(text: str) -> None:
     assert disarmed(text) == f"'{text}"
+
+
+def test_who_looks_at_no_page_keeps_the_last_messages_alone(clerk: Visitor) -> None:
+    token = clerk.token()
+    for n in range(8):
+        answer = clerk.client.post("/tasks/filters", data={"csrf_token": token, "name": f"条件{n}", "light": "red"})
+        assert answer.status_code == 302, answer.text
+    assert re.findall(r"条件\d", clerk.get("/notices").text) == [f"条件{n}" for n in (3, 4, 5, 6, 7)]

@@ -83,7 +83,7 @@ def test_an_identity_is_bound_to_the_tenant_that_is_set(house: Path, monkeypatch
         assert session.get_one(AccountIdentity, ("zzd", "12371:GE_li")).account == "li@330282"
     engine.dispose()
     assert run("unbind", "li@330282", "zzd").exit_code == 0
-    assert isinstance(run("unbind", "li@330282", "zzd").exception, NotFound)
+    assert isinstance(run("unbind", "li@330282", "zzd").exception, BadInput)
 
 
 def test_in_production_a_grant_is_two_peoples_act(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:

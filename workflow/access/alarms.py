@@ -46,16 +46,16 @@ def keep_alarm(
 
 
 def acknowledge(session: Session, alarm_id: int, *, by: str, now: datetime, remark: str) -> SecurityAlarm:
-    """Somebody has seen to an alarm and says what it was. Raises BadInput without a word on it, NotFound, Conflict for the second."""
+    """Somebody has seen to an alarm and says what it was. Raises NotFound, BadInput without a word on it, Conflict for the second."""
+    if session.get(SecurityAlarm, alarm_id) is None:
+        raise NotFound
     remark = remark.strip()[:200]
     if not remark:
         raise BadInput("请写明核实情况")
     waiting = (SecurityAlarm.id == alarm_id, SecurityAlarm.acknowledged_at.is_(None))
     taken = update(SecurityAlarm).where(*waiting).values(acknowledged_by=by, acknowledged_at=now, remark=remark)
     first = session.execute(taken.returning(SecurityAlarm.id)).first()
-    row = session.get(SecurityAlarm, alarm_id, populate_existing=True)
-    if row is None:
-        raise NotFound
+    row = session.get_one(SecurityAlarm, alarm_id, populate_existing=True)
     if first is None:
         raise Conflict(f"{row.acknowledged_by} 已确认这一告警")
     note(session, "alarm.acknowledge", at=now, actor=by, kind="alarm", key=row.key, summary={"remark": told(remark)})

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from workflow.access.accounts import forget_failures, prove_enabled, refuse_sign_in
 from workflow.access.models import Account, AccountIdentity, SignInAttempt
 from workflow.audit.notes import note, told
-from workflow.errors import Conflict, NotFound, Refused
+from workflow.errors import BadInput, Conflict, NotFound, Refused
 
 VALID = timedelta(minutes=10)  # from leaving for the provider to coming back
 KEPT = timedelta(days=1)  # that a used or forgotten state is remembered
@@ -49,10 +49,10 @@ def bind(session: Session, account: str, provider: str, subject: str, *, now: da
 
 
 def unbind(session: Session, account: str, provider: str, *, now: datetime, by: str) -> None:
-    """Take a binding away. Raises NotFound."""
+    """Take a binding away. Raises BadInput where there is none."""
     mine = (AccountIdentity.account == account, AccountIdentity.provider == provider)
     if not session.execute(delete(AccountIdentity).where(*mine).returning(AccountIdentity.subject)).all():
-        raise NotFound(f"账号 {account} 没有绑定该身份")
+        raise BadInput(f"账号 {account} 没有绑定该身份")
     note(session, "account.unbind", at=now, actor=by, kind="account", key=account, summary={"way": provider})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -36,6 +36,7 @@ from workflow.clock import business_date
 from workflow.db import YmdDate
 from workflow.engine.sets import among
 from workflow.errors import NotAllowed, NotFound
+from workflow.prepared import Prepared
 from workflow.registry.models import UnitClosure
 from workflow.registry.tables import TABLES
 
@@ -166,29 +167,56 @@ class Signed:
 def signed_session(session: Session, token: str, now: datetime) -> Signed | None:
     """The session behind a token, in force or ended; None for an unknown token. One statement: it runs before every page."""
     on = business_date(now)
-    rows = session.execute(_signing(), {"token": token_hash(token), "on": on}).all()
+    rows = [_Row._make(row) for row in _signing().rows(session, {"token": token_hash(token), "on": on})]
     if not rows:
         return None
-    account, row = rows[0].Account, rows[0].LoginSession
-    actor = _actor(account, rows)
-    disabled = account.disabled_on is not None and account.disabled_on <= on
+    row, (held, borrowed) = rows[0], _held(rows)
+    actor = Actor(row.account, row.person_name, row.title, row.home, row.home_district, held, borrowed)
+    disabled = row.disabled_on is not None and row.disabled_on <= on
     idle = ADMINISTRATORS_IDLE if administrators().intersection(actor.roles) else IDLE
     ended = row.ended_how or ("disabled" if disabled else run_out(row.created_at, row.seen_at, idle, now))
-    return Signed(actor, row.id, row.seen_at, row.proved_at, row.way, row.address, row.elsewhere, ended)
+    return Signed(actor, row.session_id, row.seen_at, row.proved_at, row.way, row.address, row.elsewhere, ended)
+
+
+class _Row(NamedTuple):
+    """A session with its account and one role, own or borrowed; an account without any has one row of empty roles."""
+
+    account: str
+    person_name: str
+    title: str
+    home: int | None
+    home_district: str
+    disabled_on: date | None
+    session_id: int
+    created_at: datetime
+    seen_at: datetime
+    proved_at: datetime
+    way: str
+    address: str
+    elsewhere: str
+    ended_how: str | None
+    role: str | None
+    scope: str | None
+    unit_id: int | None
+    district: str | None
+    principal: str | None
+    name: str | None
+    only: int | None
+    processes: str | None
 
 
 @cache
-def _signing() -> Select[Any]:
+def _signing() -> Prepared:
     """The statement of `signed_session`, built once: account, session and roles for `token` on the day `on`."""
-    there = LoginSession.token_hash == bindparam("token")
-    account = select(LoginSession.account).where(there).correlate(None).scalar_subquery()
+    row, there = LoginSession, LoginSession.token_hash == bindparam("token")
+    account = select(row.account).where(there).correlate(None).scalar_subquery()
     given = _given(account, bindparam("on", type_=YmdDate)).subquery()
-    return (
-        select(Account, LoginSession, given)
-        .join(LoginSession, LoginSession.account == Account.name)
-        .outerjoin(given, true())
-        .where(there)
-    )
+    who = (
+        Account.name, Account.person_name, Account.title, Account.unit_id, Account.district, Account.disabled_on,
+    )  # fmt: skip
+    what = (row.id, row.created_at, row.seen_at, row.proved_at, row.way, row.address, row.elsewhere, row.ended_how)
+    found = select(*who, *what, *given.c).join(row, row.account == Account.name).outerjoin(given, true()).where(there)
+    return Prepared(found, ["token", "on"])
 
 
 def _actor(account: Account, given: Iterable[Any]) -> Actor:
@@ -276,7 +304,24 @@ def reached(session: Session, held: Sequence[Held], unit_ids: Set[int]) -> Set[i
     """Those of the units that lie within what is held."""
     if any(h.everywhere for h in held) or not held or not unit_ids:
         return set(unit_ids) if held else set()
+    if len(held) == 1 and len(unit_ids) == 1:
+        return {row[0] for row in _one_of(held[0].scope).rows(session, {"held": _root(held[0]), "unit": min(unit_ids)})}
     return set(session.scalars(_units(held).where(among(session, TABLES["unit"].c.id, unit_ids))))
+
+
+def _root(held: Held) -> Any:
+    return held.unit_id if held.scope == "unit" else held.district
+
+
+@cache
+def _one_of(scope: str) -> Prepared:
+    """Whether one `unit` lies below the unit, or in the county, that is `held`: what each step of most people asks. Built once."""
+    unit = TABLES["unit"].c
+    if scope == "unit":
+        below = (UnitClosure.ancestor_id == bindparam("held"), UnitClosure.descendant_id == bindparam("unit"))
+        return Prepared(select(UnitClosure.descendant_id).where(*below), ["held", "unit"])
+    inside = (unit.district_code == bindparam("held"), unit.id == bindparam("unit"))
+    return Prepared(select(unit.id).where(*inside), ["held", "unit"])
 
 
 def _units(held: Sequence[Held]) -> Select[tuple[int]]:

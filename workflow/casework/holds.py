@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from workflow.casework.models import HOLD, HOLD_APPLY, HOLD_USE
 from workflow.engine.sets import Shape, among, bound, grouped
+from workflow.prepared import Prepared
 from workflow.registry.tables import TABLES
 
 DAY = timedelta(1)
@@ -92,18 +92,17 @@ def spans_and_names(
 ) -> tuple[dict[int, list[Span]], dict[int, tuple[str, str]]]:
     """The same, and the code and name of each unit that a hold comes from. One statement."""
     shape, chosen = bound(session, unit_ids)
-    rows = session.execute(_of_units(shape), {"ids": chosen}).all()
-    names = {row.source_unit_id: (row.unit_code, row.name) for row in rows}
-    width = len(Span.__dataclass_fields__)
-    return grouped((row.unit_id, Span(*row[:width])) for row in rows), names
+    rows = [(Span(*row[:-2]), row[-2:]) for row in _of_units(shape).rows(session, {"ids": chosen})]
+    names = {span.source_unit_id: (code, name) for span, (code, name) in rows}
+    return grouped((span.unit_id, span) for span, _ in rows), names
 
 
 @cache
-def _of_units(shape: Shape) -> Select[Any]:
+def _of_units(shape: Shape) -> Prepared:
     """The holds on units, each with code and name of the unit that it comes from; built once."""
     columns = [HOLD.c[name] for name in Span.__dataclass_fields__]
     listed = select(*columns, UNIT.unit_code, UNIT.name).join(TABLES["unit"], UNIT.id == HOLD.c.source_unit_id)
-    return listed.where(shape.holds(HOLD.c.unit_id)).order_by(HOLD.c.from_on, HOLD.c.id)
+    return Prepared(listed.where(shape.holds(HOLD.c.unit_id)).order_by(HOLD.c.from_on, HOLD.c.id), ["ids"])
 
 
 def binding(session: Session, unit_ids: Collection[int], day: date) -> dict[int, list[Span]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from workflow.access.scopes import Actor, in_scope, may
@@ -24,6 +26,13 @@ def readable(actor: Actor) -> ColumnElement[bool]:
     Who guards the platform and does no business sees the cases of processes with an action of their own, and no others.
     """
     guarded = {definition.process: definition.read for definition in book().current.values() if definition.read}
+    return _readable(actor, tuple(guarded.items()))
+
+
+@lru_cache(maxsize=512)
+def _readable(actor: Actor, actions: tuple[tuple[str, str], ...]) -> ColumnElement[bool]:
+    """The same, kept: it stands in every statement about cases, and building it costs more than running it."""
+    guarded = dict(actions)
     if not may(actor, READ):
         named = [process for process, action in guarded.items() if may(actor, action)]
         whole = [in_scope(actor, guarded[process], CASE.c.unit_id) & (CASE.c.process == process) for process in named]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.casework.holds import Span, band_on, binding, spans_and_names
@@ -25,6 +25,7 @@ from workflow.engine.sets import Shape, bound, grouped
 from workflow.engine.verdicts import Verdict, failing
 from workflow.errors import Refused
 from workflow.insight.wording import rule_titles
+from workflow.prepared import Prepared
 from workflow.quality.models import ENTRY, TICKET
 from workflow.quality.negative_list import STANDING
 from workflow.registry.tables import TABLES
@@ -111,21 +112,36 @@ def not_on_negative_list(session: Session, unit_ids: Collection[int], today: dat
     period, more than 办法21 gives for two in a row.
     """
     shape, chosen = bound(session, unit_ids)
-    found = grouped((row.unit_id, row) for row in session.execute(_standing(shape), {"ids": chosen}))
+    rows = map(_Entry._make, _standing(shape).rows(session, {"ids": chosen}))
+    found = grouped((row.unit_id, row) for row in rows)
     return {unit_id: _listed(found.get(unit_id, [])) for unit_id in unit_ids}
 
 
+class _Entry(NamedTuple):
+    """An entry of the negative list that stands, with its problem."""
+
+    unit_id: int
+    entered_on: date
+    fixed_on: date | None
+    watch_until: date | None
+    rule_id: str
+    record_key: str
+    ticket: int
+    unit_code: str
+
+
 @cache
-def _standing(shape: Shape) -> Select[Any]:
+def _standing(shape: Shape) -> Prepared:
     """The entries of units that stand, with their problem; built once, as it is asked at each step of an application."""
     columns = [*(ENTRY.c[name] for name in ("unit_id", "entered_on", "fixed_on", "watch_until")), TICKET.c.rule_id]
-    return (
+    chosen = (
         select(*columns, TICKET.c.record_key, TICKET.c.id.label("ticket"), UNIT.unit_code)
         .join(TICKET, TICKET.c.id == ENTRY.c.ticket_id)
         .join(TABLES["unit"], UNIT.id == ENTRY.c.unit_id)
         .where(STANDING, shape.holds(ENTRY.c.unit_id))
         .order_by(ENTRY.c.entered_on, ENTRY.c.id)
     )
+    return Prepared(chosen, ["ids"])
 
 
 def _listed(rows: list[Any]) -> Verdict:
@@ -160,22 +176,34 @@ def _of_entries(facts: Facts) -> Verdict:
 def no_red_light(session: Session, unit_ids: Collection[int], today: date) -> Verdicts:
     """The unit itself has no red light; its subordinates' do not count upward (办法21, readings 5.3)."""
     shape, chosen = bound(session, unit_ids)
-    found = grouped((row.unit_id, row) for row in session.execute(_red(shape), {"ids": chosen}))
+    found = grouped((row.unit_id, row) for row in map(_Red._make, _red(shape).rows(session, {"ids": chosen})))
     return {unit_id: _lit(found.get(unit_id, [])) for unit_id in unit_ids}
 
 
+class _Red(NamedTuple):
+    """A red light, with its problem."""
+
+    unit_id: int
+    id: int
+    rule_id: str
+    record_key: str
+    red_on: date | None
+    unit_code: str
+
+
 @cache
-def _red(shape: Shape) -> Select[Any]:
+def _red(shape: Shape) -> Prepared:
     """The red lights of units, the oldest first; built once."""
     red = (CASE.c.process == "rectification") & CASE.c.open & (CASE.c.light == "red")
     columns = [CASE.c.unit_id, TICKET.c.id, TICKET.c.rule_id, TICKET.c.record_key, TICKET.c.red_on, UNIT.unit_code]
-    return (
+    chosen = (
         select(*columns)
         .join(TICKET, TICKET.c.case_id == CASE.c.id)
         .join(TABLES["unit"], UNIT.id == CASE.c.unit_id)
         .where(red, shape.holds(CASE.c.unit_id))
         .order_by(TICKET.c.red_on, TICKET.c.id)
     )
+    return Prepared(chosen, ["ids"])
 
 
 def _lit(rows: list[Any]) -> Verdict:

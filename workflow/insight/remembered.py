@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from workflow.engine.models import CaseHistory
 from workflow.quality.models import CheckRun
 from workflow.registry.tables import TABLES
+from workflow.scoping import whole_view
 
 Value = TypeVar("Value")
 Stamp = tuple[Any, ...]
@@ -44,15 +45,18 @@ def stamps(session: Session) -> tuple[Stamp, Stamp]:
 
     No light changes without a step in the history or a check run; no unit without a later write. Each is one look at the end of an index.
     """
-    unit = TABLES["unit"].c
-    last_run = select(CheckRun.finished_at).order_by(CheckRun.id.desc()).limit(1).scalar_subquery()
-    row = session.execute(
-        select(
-            select(func.max(CaseHistory.id)).scalar_subquery(),
-            select(func.max(CheckRun.id)).scalar_subquery(),
-            last_run,
-            select(func.max(unit.changed_at)).scalar_subquery(),
-            select(func.count()).select_from(TABLES["unit"]).scalar_subquery(),
-        )
-    ).one()
+    with whole_view(
+        session
+    ):  # the number of the last step, whoever's it was: among those in reach it would be a search
+        row = session.execute(_STAMPS).one()
     return tuple(row[:3]), tuple(row[3:])
+
+
+_UNIT = TABLES["unit"]
+_STAMPS = select(
+    select(func.max(CaseHistory.id)).scalar_subquery(),
+    select(func.max(CheckRun.id)).scalar_subquery(),
+    select(CheckRun.finished_at).order_by(CheckRun.id.desc()).limit(1).scalar_subquery(),
+    select(func.max(_UNIT.c.changed_at)).scalar_subquery(),
+    select(func.count()).select_from(_UNIT).scalar_subquery(),
+)

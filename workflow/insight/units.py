@@ -101,7 +101,7 @@ def figures(session: Session, unit_id: int, day: date, *, today: bool) -> Figure
     ]
     found: dict[str, dict[str, int]] = {}
     for kind, what, number in session.execute(union_all(*parts)):
-        found.setdefault(kind, {})[what or ""] = number or 0
+        found.setdefault(kind, {})[what or ""] = int(number or 0)
     return found
 
 

@@ -80,6 +80,9 @@ def _table(dataset: DataSet) -> Table:
             columns.append(Index(None, f"{f.name}_hash"))
         if f.name == "name":
             columns.append(Index(None, f.column))  # a roster is searched by the beginning of a name
+    if dataset.name == "unit":
+        # Whom a county's office reaches is asked with every statement, and whether the tree changed with most pages.
+        columns += [Index(None, "district_code"), Index(None, "changed_at")]
     return Table(dataset.name, Base.metadata, *columns, comment=dataset.title)
 
 
