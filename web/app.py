@@ -10,6 +10,7 @@ from types import ModuleType
 
 from flask import Flask, g, request
 from flask_wtf import CSRFProtect
+from werkzeug.routing import IntegerConverter, Map
 
 import web.api
 import web.pages
@@ -32,6 +33,14 @@ RULES_EVERY = 30  # seconds between two looks at the amendments
 csrf = CSRFProtect()
 
 
+class Number(IntegerConverter):
+    """A number in an address, as far as the databases count; what lies beyond names nothing."""
+
+    def __init__(self, map: Map) -> None:
+        """Of as many digits as needed."""
+        super().__init__(map, max=2**63 - 1)
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole web application for these settings (default: what the environment says).
 
@@ -41,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or get_settings()
     app = Flask("web")
     app.json = Answers(app)
+    app.url_map.converters["int"] = Number
     app.config.update(SECRET_KEY=settings.session_key, TESTING=settings.env == "test")
     app.extensions["sandeng"] = settings
     app.before_request(_read_clock)

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
 from web.auditing import note_refusal
@@ -56,6 +57,7 @@ SAYS = {
     415: "请求的内容类型不受支持。",
     500: "系统出错，本次操作未作任何改动。已记录，请稍后重试或联系系统管理员。",
 }
+UNSTORABLE = "输入中有超出范围的数字或者无法保存的字符，未作任何改动。"
 log = logging.getLogger("sandeng.web")
 
 
@@ -115,6 +117,12 @@ def _csrf(_error: CSRFError) -> Any:
     return problem(400, says) if wants_json() else page(400, says)
 
 
+def _unstorable(error: Exception) -> Any:
+    """A number beyond what a database counts, or a character that it cannot keep, in whatever was sent."""
+    log.warning("%s at %s", type(error).__name__, request.path)
+    return problem(400, UNSTORABLE) if wants_json() else page(400, UNSTORABLE)
+
+
 def _crash(error: Exception) -> Any:
     log.error("%s at %s", type(error).__name__, request.path, exc_info=error)
     return problem(500, SAYS[500]) if wants_json() else page(500, SAYS[500])
@@ -125,5 +133,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(SandengError, _sandeng)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
+    for unstorable in (OverflowError, DataError):
+        app.register_error_handler(unstorable, _unstorable)
     if not app.testing:
         app.register_error_handler(Exception, _crash)

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from tests.web.conftest import CITY, COUNTY, FAR, NEIGHBOUR, SCHOOL, Town, Visitor, counted
+from web.paging import encode
 from workflow.db import reading
 from workflow.engine.models import Case
 from workflow.operations.models import JobRequest
@@ -290,3 +291,15 @@ def test_moments_carry_their_offset(clerk_program: Program, town: Town) -> None:
     moment = datetime.fromisoformat(acts[0]["at"])
     assert moment.utcoffset() is not None
     assert acts[0]["at"].endswith("+08:00")
+
+
+def test_a_number_beyond_what_a_database_counts_names_nothing(clerk_program: Program) -> None:
+    for number in (2**63, 10**30):
+        assert is_problem(clerk_program.get(f"/tickets/{number}"), 404)
+    assert is_problem(clerk_program.get(f"/tickets/{2**63 - 1}"), 404)
+
+
+def test_what_no_database_keeps_is_a_fault_of_what_was_sent(clerk_program: Program) -> None:
+    answer = clerk_program.get(f"/tickets?after={encode(20260301, 2**64 - 1)}")
+    assert is_problem(answer, 400)
+    assert "超出范围" in answer.json["detail"]
