@@ -239,6 +239,15 @@ def test_every_day_of_the_last_92_stays_restorable_and_the_rest_goes() -> None:
     assert len(kept) < 130
 
 
+def test_a_disk_that_is_not_there_is_told_as_missing(house: House) -> None:
+    house.make("full")
+    disk = house.settings.backups()
+    disk.rename(disk.with_name("elsewhere"))
+    disk.touch()
+    (told,) = state_of(house.settings, house.now).missing
+    assert told.startswith("备份目录无法读取")
+
+
 def test_what_is_missing_is_told(house: House) -> None:
     assert state_of(house.settings, house.now).missing == ["还没有任何备份"]
     made = house.make("full")

@@ -59,8 +59,10 @@ def _break_the_chain(engine: Engine) -> None:
 
 
 def _lose_the_backups(engine: Engine) -> None:
-    """The log says that a backup was made, and there is none: what the copier of the embedded database made is taken away."""
-    shutil.rmtree(get_settings().backups(), ignore_errors=True)
+    """The log says that a backup was made, and there is none, nor can the embedded database's copier make one: its disk is gone."""
+    disk = get_settings().backups()
+    shutil.rmtree(disk, ignore_errors=True)
+    disk.touch()
     with writing(engine) as session:
         session.execute(update(DailyJob).where(DailyJob.job == "backup").values(outcome={"backup": "lost"}))
 

@@ -49,7 +49,9 @@ def foreign(visitor: Visitor, town: Town) -> dict[str, str]:
     from, and for who guards the platform and knows accounts by their unit. ID numbers in full for nobody.
     """
     reach = REACH[visitor.scope]
-    named = set(reach) | ({"上级", "同级"} if visitor.scope == "本单位" else set())
+    moved_from = {PLACES[relation].was_under for relation in reach}
+    named = {*reach, *(relation for relation, place in PLACES.items() if place.code in moved_from)}
+    named |= {"上级"} if visitor.scope == "本单位" else set()
     marks = {words(relation): relation for relation in PLACES if relation not in reach}
     if visitor.scope not in ("平台",):
         marks |= {name_of(relation): relation for relation in PLACES if relation not in named}

@@ -65,6 +65,8 @@ def state_of(settings: Settings, now: datetime) -> State:
         state = _state(held, kept.backups(), now)
     except SandengError as problem:
         return State(missing=[str(problem)])
+    except OSError as problem:  # a disk that is not there, or belongs to another
+        return State(missing=[f"备份目录无法读取：{problem.strerror or type(problem).__name__}"])
     if settings.backup_tool == "external":
         state.external, state.missing = True, []
     return state
