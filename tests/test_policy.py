@@ -97,8 +97,8 @@ def test_the_quiet_hours_may_lie_within_a_day(tmp_path: Path) -> None:
 
 
 def test_letters_are_numbered_by_year_and_district(policies: Policies) -> None:
-    assert policies.city.letter_number(2026, 7) == "甬编办函〔2026〕7号"
-    assert policies.of("330282").letter_number(2026, 12) == "慈编办函〔2026〕12号"
+    assert policies.city.value("letter.number").format(year=2026, n=7) == "甬编办函〔2026〕7号"
+    assert policies.of("330282").value("letter.number").format(year=2026, n=12) == "慈编办函〔2026〕12号"
 
 
 def test_the_daily_jobs_have_their_hours(policies: Policies) -> None:

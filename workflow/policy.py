@@ -104,10 +104,6 @@ class Policy:
             (step for step in steps if step.red_rounds <= red_rounds), key=lambda step: step.red_rounds, default=None
         )
 
-    def letter_number(self, year: int, n: int) -> str:
-        """The n-th letter number of a year, 甬编办函〔2026〕7号."""
-        return str(self.value("letter.number").format(year=year, n=n))
-
 
 class Policies:
     """The city's policy and the counties' that differ; every other district goes by the city's."""

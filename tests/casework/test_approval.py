@@ -332,3 +332,26 @@ def test_a_ledger_row_that_books_a_notice_is_not_counted_twice(city: Engine) -> 
     facts(city, "ledger", ledger_row("L3") | {"plan_approved_quota": 1, "doc_no": "甬编〔2020〕9号"})
     assert counter(city) == (2, 0, 2, 0)
     assert QUOTA == "221"
+
+
+def moved_to(city: Engine, district: str) -> Person:
+    """The office lies in that district now; the leader of the district's office."""
+    facts(city, "unit", {"id": OFFICE, "district_code": district})
+    return Person(f"leader@{district}", {"leader": frozenset({OFFICE})})
+
+
+def test_a_countys_leader_numbers_notices_in_the_countys_own_series(city: Engine) -> None:
+    waiting, another = brought_to(city, "approve"), brought_to(city, "approve")
+    step(city, waiting, "approve", moved_to(city, "330282"))
+    assert notice(city, waiting).number == "慈编办核〔2026〕1号"
+    step(city, another, "approve", LEADER)
+    assert notice(city, another).number == "甬编办核〔2026〕1号"
+
+
+def test_a_county_without_numbers_of_its_own_issues_no_notice_with_the_citys(city: Engine) -> None:
+    waiting = brought_to(city, "approve")
+    with pytest.raises(Refused, match=r"还没有自己的文号.*请由市编办领导签发"):
+        step(city, waiting, "approve", moved_to(city, "330205"))
+    assert case(city, waiting).state == "deciding"
+    step(city, waiting, "approve", LEADER)
+    assert notice(city, waiting).number == "甬编办核〔2026〕1号"

@@ -110,7 +110,7 @@ def test_the_citys_leader_signs_in_the_citys_name_whatever_the_county(city: Engi
 def test_a_county_without_numbers_of_its_own_does_not_sign_with_the_citys(city: Engine, now: datetime) -> None:
     case_id, leader = drafted(city, now, "330203101"), county_leader(city, "330203")
     step(city, case_id, "submit", REVIEWER, now)
-    with pytest.raises(Refused, match=r"还没有自己的函号.*请由市编办领导签发"):
+    with pytest.raises(Refused, match=r"还没有自己的文号.*请由市编办领导签发"):
         step(city, case_id, "issue", leader, now)
     with writing(city) as session:
         (verdict,) = [

@@ -17,6 +17,7 @@ from workflow.casework.filing_drafting import Opening, open_filing
 from workflow.casework.links import link
 from workflow.casework.matters import titled
 from workflow.casework.models import Filing
+from workflow.casework.offices import offices_of, own_number
 from workflow.casework.serials import next_number
 from workflow.engine.actors import SYSTEM
 from workflow.engine.context import CaseRow, StepContext
@@ -48,7 +49,11 @@ def title_of(values: Mapping[str, Any], unit_name: str) -> str:
 
 @effect("issue_the_notice")
 def issue_the_notice(context: StepContext) -> None:
-    """The decision gets its number and last day; a use of quota sets its heads aside. Raises Refused where they are no longer free."""
+    """The decision gets the number of the signer's own office and its last day; a use of quota sets its heads aside.
+
+    Raises Refused where they are no longer free, or that office has no numbers of its own.
+    """
+    offices = offices_of(context)
     for case in context.cases:
         form = case.data["form"]
         uses = form["kind"] == "use"
@@ -56,7 +61,7 @@ def issue_the_notice(context: StepContext) -> None:
             reserve(context.session, case.unit_id or 0, form["quota_type"], form["n"], context.today)
         policy = policies_of(context.session, [case.unit_id])[case.unit_id]
         until = add_months(context.today, policy.term("approval.validity").n)
-        number = notice_number(context.session, str(policy.value("approval.number")), context.today.year)
+        number = own_number(context, offices[case.id])
         notice = {
             "case_id": case.id, "number": number, "kind": form["kind"], "unit_id": case.unit_id,
             "quota_type": form["quota_type"] if uses else None, "entry_way": form["entry_way"] if uses else None,
@@ -64,11 +69,6 @@ def issue_the_notice(context: StepContext) -> None:
         }  # fmt: skip
         context.session.execute(insert(NOTICE), notice)
         context.keep(case, number=number, issued_on=context.today.isoformat(), valid_until=until.isoformat())
-
-
-def notice_number(session: Session, template: str, year: int) -> str:
-    """The next number of a series, which its template names, as 甬编办核〔2026〕3号."""
-    return template.format(year=year, n=next_number(session, template[:40], year))
 
 
 @effect("close_the_notice")

@@ -20,25 +20,21 @@ from sqlalchemy.orm import Session
 from workflow.calendar.deadline import deadline
 from workflow.casework.links import link
 from workflow.casework.matters import title_for, titled
+from workflow.casework.offices import offices_of, own_number
 from workflow.casework.serials import next_number
 from workflow.clock import business_date
 from workflow.engine.actors import SYSTEM
 from workflow.engine.context import StepContext
-from workflow.engine.judges import Facts, judge_of, judged
 from workflow.engine.models import Case
-from workflow.engine.registry import book, effect, guard
-from workflow.engine.sets import among
+from workflow.engine.registry import book, effect
 from workflow.engine.steps import NewCase, open_cases
-from workflow.engine.verdicts import Verdict
-from workflow.errors import NotFound, Refused
+from workflow.errors import NotFound
 from workflow.operations.requests import ask
 from workflow.quality.terms import policies_of
 from workflow.registry.dictionary import DEFINITIONS, dictionary
 from workflow.registry.tables import TABLES
 
 PROCESS = "letter"
-SIGNER = "leader"  # the role that signs
-NUMBER = "letter.number"  # the policy entry that numbers letters
 UNIT = TABLES["unit"].c
 
 
@@ -106,54 +102,18 @@ def _days(session: Session, unit_id: int) -> int:
     return policies_of(session, [unit_id])[unit_id].term("letter.reply").n
 
 
-def offices_of(context: StepContext) -> dict[int, str]:
-    """Case → the district whose office the signer signs for: the city's where the role reaches everywhere, else the county of the unit."""
-    if context.request.actor.everywhere(SIGNER):
-        return dict.fromkeys(context.ids, book().policies.city.district)
-    units = {case.unit_id for case in context.cases if case.unit_id is not None}
-    districts = select(UNIT.id, UNIT.district_code).where(among(context.session, UNIT.id, units))
-    found: dict[int | None, str] = {row[0]: (row[1] or "")[:6] for row in context.session.execute(districts)}
-    return {case.id: found.get(case.unit_id) or book().policies.city.district for case in context.cases}
-
-
-@guard("office_has_its_own_number")
-def office_has_its_own_number(context: StepContext) -> dict[int, list[Verdict]]:
-    """Who signs has numbers of the own office to sign under: a county's leader never uses the city's (办法23)."""
-    offices = offices_of(context)
-    return {case.id: judged("office_has_its_own_number", _office(offices[case.id])) for case in context.cases}
-
-
-def _office(district: str) -> dict[str, Any]:
-    place = dictionary().codes["region"].label(district)
-    return {"district": district, "place": place, "own": book().policies.own(district, NUMBER)}
-
-
-def _numbered(facts: Facts) -> Verdict:
-    place, own = facts["place"], facts["own"]
-    says = f"以{place}机构编制部门的名义和文号签发"
-    if not own:
-        says = f"{place}还没有自己的函号，不能以市编办的名义和文号签发；请由市编办领导签发，或者在{place}的口径中定函号后再签发"
-    return Verdict("office_has_its_own_number", own, says, basis="办法10(四)、办法23", clears_by=SIGNER)
-
-
-judge_of("office_has_its_own_number")(_numbered)
-
-
 @effect("number_the_letter")
 def number_the_letter(context: StepContext) -> None:
     """The number of the signer's own office, the day, the digest of what was signed, and the last day of the reply.
 
     Raises Refused where that office has no numbers of its own.
     """
-    offices, policies = offices_of(context), book().policies
+    offices = offices_of(context)
     for case in context.cases:
         if case.unit_id is None:
             raise NotFound("函没有收函单位")
-        verdict, district = _numbered(_office(offices[case.id])), offices[case.id]
-        if not verdict.holds:
-            raise Refused(verdict.says, verdicts=[verdict])
-        year = context.today.year
-        number = policies.of(district).letter_number(year, next_number(context.session, f"letter:{district}", year))
+        district = offices[case.id]
+        number = own_number(context, district)
         due = deadline(context.today, _days(context.session, case.unit_id), book().calendar).due_on
         signed = orjson.dumps({"number": number, **case.data["form"]}, option=orjson.OPT_SORT_KEYS)
         context.keep(
