@@ -86,7 +86,7 @@ def test_the_notice_is_a_sheet_within_scope_and_only_once_it_is_issued(
     assert clerk.get(f"/approvals/{applied}/notice").status_code == 404
     went(town, applied)
     sheet = clerk.get(f"/approvals/{applied}/notice").get_data(as_text=True)
-    for told in ("核准使用编制通知单", "慈编办核〔2026〕1号", "核准人数", "事业单位公开招聘"):
+    for told in ("核准使用编制通知单", "甬编办核〔2026〕1号", "核准人数", "事业单位公开招聘"):
         assert told in sheet
     assert sign_in(f"clerk@{FAR}").get(f"/approvals/{applied}/notice").status_code == 404
 

@@ -15,6 +15,7 @@ from workflow.casework.voiding import request_void
 from workflow.casework.weekly_audit import audits_of_week
 from workflow.demo.doing import NOTE, UNIT, Doing, office
 from workflow.engine.models import CASE
+from workflow.engine.registry import book
 from workflow.quality.models import TICKET
 from workflow.registry.models import COUNTER
 from workflow.registry.queries import find_by_id
@@ -83,7 +84,8 @@ class _MayNotApply(Exception):
 
 def _road(doing: Doing, unit: Applicant, stop: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """The steps from the draft to a state; the week's audit passes on the way."""
-    reviewer, leader = office("reviewer", unit.district), office("leader", unit.district)
+    reviewer, own = office("reviewer", unit.district), book().policies.own(unit.district, "approval.number")
+    leader = office("leader", unit.district if own else CITY)  # a county without numbers of its own issues no notices
     refusal = {"reason": f"本年度用编计划已用完，请列入下年度计划{NOTE}"}
     meeting = {"meeting_on": doing.today.isoformat()}
     road: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
