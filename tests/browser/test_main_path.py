@@ -13,7 +13,7 @@ from workflow.registry.dictionary import dictionary
 PAGES = {
     f"clerk@{COUNTY}": [
         "/", "/tasks", "/tickets", "/tickets?by=cause", "/notices", "/roster", "/units", "/imports", "/quality", "/red", "/rules",
-        "/calendar", "/calendar?year=2027", "/processes", "/processes/rectification", "/search?q=P0", "/tickets?light=green",
+        "/calendar", "/calendar?year=2027", "/processes", "/processes/rectification", "/processes/approval", "/search?q=P0", "/tickets?light=green",
         f"/units/{COUNTY}", f"/units/{COUNTY}?as_of=2026-02-01", f"/units/{COUNTY}/standing", "/records/person/P00000002",
         "/records/person/P00000002/edit", "/records/person/new", "/exports", "/filings", "/filings/new", "/rules/F01", "/matters/approval", "/matters/approval/new", "/matters/weekly_audit",
     ],
@@ -28,7 +28,15 @@ PAGES = {
     "auditor": ["/"],
     "sysadmin": ["/", "/system", "/rules"],
 }  # fmt: skip
-ON_THE_PHONE_TOO = ("/", "/sign-in", "/tasks", "/tickets", "/roster", "/quality")  # all are measured, these searched
+ON_THE_PHONE_TOO = (
+    "/",
+    "/sign-in",
+    "/tasks",
+    "/tickets",
+    "/roster",
+    "/quality",
+    "/processes/approval",
+)  # all are measured, these searched
 
 
 def free_ticket(town: Town) -> Ticket:
