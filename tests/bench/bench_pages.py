@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import date, datetime
 from datetime import time as clock_time
+from itertools import count, islice
 from pathlib import Path
 
 from sqlalchemy import Engine, func, select
@@ -32,7 +34,7 @@ from workflow.engine.timers import fire_due
 from workflow.periodic.monthly import open_month
 from workflow.quality.daily import check_day
 from workflow.quality.models import Ticket
-from workflow.registry.importing.reader import MAX_FILE
+from workflow.registry.importing.reader import MAX_ROWS
 from workflow.registry.importing.run import import_file
 from workflow.registry.tables import TABLES
 
@@ -92,21 +94,17 @@ def _import(engine: Engine, folder: Path, people: int) -> float:
     return time.perf_counter() - begun
 
 
-def _parts(whole: Path) -> list[Path]:
-    """A file as it may be handed in: one beyond the limit of an upload in two halves, the header before each."""
-    if whole.stat().st_size <= MAX_FILE:
-        return [whole]
+def _parts(whole: Path) -> Iterator[Path]:
+    """A file as it may be handed in: one beyond the rows of an upload in several parts, the header before each."""
     with whole.open("rb") as lines:
-        header, rows = next(lines), sum(1 for _ in lines)
-    halves = [whole.with_suffix(f".{n}.csv") for n in (1, 2)]
-    with whole.open("rb") as lines, halves[0].open("wb") as first, halves[1].open("wb") as second:
-        next(lines)
-        for half in (first, second):
-            half.write(header)
-        for n, line in enumerate(lines):
-            (first if n < rows // 2 else second).write(line)
-    whole.unlink()
-    return halves
+        header = next(lines)
+        for n in count():
+            part = whole.with_suffix(f".{n}.csv")
+            rows = list(islice(lines, MAX_ROWS - 1))
+            if not rows:
+                return
+            part.write_bytes(header + b"".join(rows))
+            yield part
 
 
 def _work(engine: Engine) -> None:

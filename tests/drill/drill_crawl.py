@@ -46,14 +46,15 @@ def foreign(visitor: Visitor, town: Town) -> dict[str, str]:
     """Mark → whose it is: what may stand nowhere in what this visitor reads.
 
     Words and records of a unit out of reach. The names of units too, but for those above one's own, those that one's own was moved
-    from, and for who guards the platform and knows accounts by their unit. ID numbers in full for nobody.
+    from, and for who guards the platform and knows accounts by their unit; at the door stands the list of the demonstration's
+    accounts, which names units and which production does not have. ID numbers in full for nobody.
     """
     reach = REACH[visitor.scope]
     moved_from = {PLACES[relation].was_under for relation in reach}
     named = {*reach, *(relation for relation, place in PLACES.items() if place.code in moved_from)}
     named |= {"上级"} if visitor.scope == "本单位" else set()
     marks = {words(relation): relation for relation in PLACES if relation not in reach}
-    if visitor.scope not in ("平台",):
+    if visitor.scope not in ("平台", "无"):
         marks |= {name_of(relation): relation for relation in PLACES if relation not in named}
     return marks | dict.fromkeys(town.numbers.values(), "身份证号")
 

@@ -7,24 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
-
 from workflow.casework.serials import next_number
 from workflow.engine.context import StepContext
 from workflow.engine.judges import Facts, judge_of, judged
 from workflow.engine.registry import book, guard
-from workflow.engine.sets import among
 from workflow.engine.verdicts import Verdict
 from workflow.errors import Refused
 from workflow.registry.dictionary import dictionary
-from workflow.registry.tables import TABLES
+from workflow.registry.places import districts_of
 
 SIGNER = "leader"  # the role that signs
 SERIES = {
     "letter": "letter.number",
     "approval": "approval.number",
 }  # process → the policy entry that numbers its papers
-UNIT = TABLES["unit"].c
 
 
 def offices_of(context: StepContext) -> dict[int, str]:
@@ -32,9 +28,9 @@ def offices_of(context: StepContext) -> dict[int, str]:
     if context.request.actor.everywhere(SIGNER):
         return dict.fromkeys(context.ids, book().policies.city.district)
     units = {case.unit_id for case in context.cases if case.unit_id is not None}
-    districts = select(UNIT.id, UNIT.district_code).where(among(context.session, UNIT.id, units))
-    found: dict[int | None, str] = {row[0]: (row[1] or "")[:6] for row in context.session.execute(districts)}
-    return {case.id: found.get(case.unit_id) or book().policies.city.district for case in context.cases}
+    found = districts_of(context.session, units)
+    city = book().policies.city.district
+    return {case.id: (found.get(case.unit_id or 0) or city)[:6] for case in context.cases}
 
 
 @guard("office_has_its_own_number")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, false, or_, select
 
 from workflow.access.scopes import Actor, in_scope, may
 from workflow.casework.models import SIDE
 from workflow.engine.definition import Definition
-from workflow.engine.models import CASE
+from workflow.engine.models import CASE, Case
 from workflow.engine.registry import book
 
 READ = "case.read"
@@ -25,8 +25,21 @@ def readable(actor: Actor) -> ColumnElement[bool]:
 
     Who guards the platform and does no business sees the cases of processes with an action of their own, and no others.
     """
-    guarded = {definition.process: definition.read for definition in book().current.values() if definition.read}
-    return _readable(actor, tuple(guarded.items()))
+    return _readable(actor, _actions())
+
+
+def one_readable(actor: Actor) -> Select[Case]:
+    """The statement for one `case` within what the person may see."""
+    return _one_readable(actor, _actions())
+
+
+def _actions() -> tuple[tuple[str, str], ...]:
+    return tuple((each.process, each.read) for each in book().current.values() if each.read)
+
+
+@lru_cache(maxsize=512)
+def _one_readable(actor: Actor, actions: tuple[tuple[str, str], ...]) -> Select[Case]:
+    return select(Case).where(Case.id == bindparam("case"), _readable(actor, actions))
 
 
 @lru_cache(maxsize=512)

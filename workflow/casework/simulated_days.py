@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from workflow.casework.holds import in_force
 from workflow.casework.models import HOLD
-from workflow.casework.telling import unit_names
 from workflow.db import reading
 from workflow.engine.models import CASE, HISTORY
 from workflow.engine.sets import among
 from workflow.quality.models import ENTRY
 from workflow.quality.negative_list import STANDING
 from workflow.registry.models import UnitClosure
+from workflow.registry.places import names_of
 
 COUNTED = {  # (process, action) → figure of the day
     ("rectification", "open"): "opened",
@@ -69,7 +69,7 @@ class Notes:
         with reading(self.copy) as session:
             self._count(session, noted)
             blocked = self._blocked(session, day)
-            fresh = sorted(code for code, _ in unit_names(session, blocked - self.blocked).values())
+            fresh = sorted(code for code, _ in names_of(session, blocked - self.blocked).values())
         noted.blocked_units, noted.newly_blocked, self.blocked = len(blocked), fresh, blocked
         return noted
 
@@ -102,7 +102,7 @@ def _list(session: Session, noted: SimulatedDay, *conditions: ColumnElement[bool
     new = select(*columns).join(CASE, CASE.c.id == HISTORY.c.case_id).where(*conditions)
     consequent = new.where(CASE.c.process.in_(["reminder", "suspension"])).order_by(HISTORY.c.id)
     rows = [row for row in session.execute(consequent) if (row.process, row.do) in LISTED]
-    names = unit_names(session, [row.unit_id for row in rows]) if rows else {}
+    names = names_of(session, [row.unit_id for row in rows]) if rows else {}
     sizes = _sizes(session, [row.unit_id for row in rows]) if rows else {}
     proposed = {row.id: _told(row, names, sizes) for row in rows if row.do == "open" and row.process == "suspension"}
     for row in rows:

@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from workflow.access.roles import roles
 from workflow.engine.context import StepContext
 from workflow.engine.outbox import Message, emit_all
 from workflow.engine.registry import effect
-from workflow.engine.sets import among
-from workflow.registry.tables import TABLES
+from workflow.registry.places import districts_of, names_of
 
-UNIT = TABLES["unit"].c
 CITY = "330200"  # the office of the city, where a case concerns no unit
-
-
-def unit_names(session: Session, unit_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """Unit id → code and name."""
-    known = select(UNIT.id, UNIT.unit_code, UNIT.name).where(among(session, UNIT.id, set(unit_ids)))
-    return {row.id: (row.unit_code, row.name) for row in session.execute(known)}
 
 
 def tell_units(context: StepContext, kind: str, told: Mapping[int, tuple[str, Iterable[int]]]) -> None:
@@ -34,7 +23,7 @@ def tell_units(context: StepContext, kind: str, told: Mapping[int, tuple[str, It
     for case in context.cases:
         title, units = told.get(case.id, ("", ()))
         bound = set(units)
-        names = unit_names(context.session, bound)
+        names = names_of(context.session, bound)
         items: list[dict[str, Any]] = []
         for unit_id in sorted(bound):
             own = unit_id == case.unit_id
@@ -53,7 +42,8 @@ def tell_whose_turn(context: StepContext) -> None:
     if state.inbox is None:
         return
     scope = roles()[state.inbox].scope
-    counties = _counties(context.session, {case.unit_id for case in context.cases if case.unit_id is not None})
+    units = {case.unit_id for case in context.cases if case.unit_id is not None} if scope == "district" else set()
+    counties = districts_of(context.session, units)
     messages = []
     for case in context.cases:
         kind = f"{case.process}.{state.name}"
@@ -88,8 +78,3 @@ def tell_applicant(context: StepContext) -> None:
         payload = {"items": [item | {"link": f"/cases/{case.id}"}]}
         messages.append(Message("notice", f"{kind}:applicant:{case.id}:{case.version}", payload))
     emit_all(context.session, messages, context.now)
-
-
-def _counties(session: Session, unit_ids: set[int]) -> dict[int, str]:
-    known = select(UNIT.id, UNIT.district_code).where(among(session, UNIT.id, unit_ids))
-    return {row.id: row.district_code for row in session.execute(known)} if unit_ids else {}

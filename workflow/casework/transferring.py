@@ -17,7 +17,7 @@ from workflow.access.substitution import opened_for
 from workflow.casework.filing import due_dates, term_of
 from workflow.casework.matters import titled
 from workflow.casework.models import SIDE, CaseSide
-from workflow.casework.telling import tell_units, unit_names
+from workflow.casework.telling import tell_units
 from workflow.db import ymd
 from workflow.engine.context import CaseRow, StepContext
 from workflow.engine.judges import Facts, judge_of, judged
@@ -30,6 +30,7 @@ from workflow.errors import Refused
 from workflow.operations.requests import ask
 from workflow.registry.balances import Balance, quota_balances
 from workflow.registry.dictionary import code_of, dictionary
+from workflow.registry.places import names_of
 from workflow.registry.queries import Record, find_by_key
 from workflow.registry.records import write
 from workflow.registry.tables import TABLES
@@ -249,4 +250,4 @@ def _end_posts(session: Session, record: Record, form: Mapping[str, Any], origin
 
 def sides_of(session: Session, case_id: int) -> dict[int, tuple[str, str]]:
     """The other units that see a case: id → code and name."""
-    return unit_names(session, session.scalars(select(SIDE.c.unit_id).where(SIDE.c.case_id == case_id)).all())
+    return names_of(session, session.scalars(select(SIDE.c.unit_id).where(SIDE.c.case_id == case_id)).all())

@@ -16,7 +16,6 @@ from workflow.access.scopes import holders
 from workflow.casework.links import link
 from workflow.casework.matters import titled
 from workflow.casework.models import HOLD_USE
-from workflow.casework.telling import unit_names
 from workflow.clock import SHANGHAI, business_date
 from workflow.engine.actors import SYSTEM
 from workflow.engine.context import CaseRow, StepContext
@@ -26,6 +25,7 @@ from workflow.engine.steps import NewCase, open_cases
 from workflow.registry.dictionary import dictionary
 from workflow.registry.history import FirstEntry, first_entries, versions
 from workflow.registry.models import RecordVersion
+from workflow.registry.places import names_of
 from workflow.registry.tables import TABLES
 
 PROCESS = "violation"
@@ -117,7 +117,7 @@ def propose_use_hold(context: StepContext) -> None:
 @effect("tell_of_violation")
 def tell_of_violation(context: StepContext) -> None:
     """The unit learns that it was established, and is led to its own standing: the case itself stays with the office."""
-    names = unit_names(context.session, {case.unit_id for case in context.cases if case.unit_id})
+    names = names_of(context.session, {case.unit_id for case in context.cases if case.unit_id})
     messages = []
     for case in (case for case in context.cases if case.unit_id):
         title = "违规情形认定成立，由编办另行决定暂停使用编制"

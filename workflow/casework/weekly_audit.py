@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from workflow.calendar.deadline import deadline
 from workflow.casework.approving import PROCESS as APPROVAL
-from workflow.casework.telling import tell_units, unit_names
+from workflow.casework.telling import tell_units
 from workflow.engine.actors import SYSTEM
 from workflow.engine.context import StepContext, once
 from workflow.engine.judges import Facts, judge_of, judged
@@ -26,6 +26,7 @@ from workflow.engine.sets import among
 from workflow.engine.steps import NewCase, open_cases
 from workflow.engine.verdicts import Verdict
 from workflow.errors import BadInput
+from workflow.registry.places import names_of
 
 PROCESS = "weekly_audit"
 BASIS = "办法10(二)"
@@ -52,7 +53,7 @@ def week_ends_on(day: date) -> date:
 
 def open_audits(session: Session, unit_ids: Collection[int], today: date, now: datetime) -> int:
     """An audit of this week for each unit that has none yet; returns how many were opened."""
-    names = unit_names(session, unit_ids)
+    names = names_of(session, unit_ids)
     subjects = {unit_id: f"{code}:{week_of(today)}" for unit_id, (code, _) in names.items()}
     there = select(CASE.c.subject).where(CASE.c.process == PROCESS, CASE.c.subject.in_(list(subjects.values())))
     known = set(session.scalars(there))

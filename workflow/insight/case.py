@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from workflow.access.scopes import Actor
 from workflow.access.substitution import opened_for, stand_ins
 from workflow.casework.four_eyes import ACTS
-from workflow.casework.seeing import readable
+from workflow.casework.seeing import one_readable, readable
 from workflow.engine.context import CaseRow
 from workflow.engine.definition import Definition
 from workflow.engine.inbox import acts_of
@@ -40,7 +40,7 @@ class CasePage:
 
 def case_in_scope(session: Session, actor: Actor, case_id: int) -> Case:
     """A case of a unit in scope. Raises NotFound."""
-    found = session.scalars(select(Case).where(Case.id == case_id, readable(actor))).one_or_none()
+    found = session.scalars(one_readable(actor), {"case": case_id}).one_or_none()
     if found is None:
         raise NotFound
     return found

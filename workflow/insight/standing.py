@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from workflow.casework.holds import band_on, spans_of
 from workflow.casework.models import HOLD_APPLY
-from workflow.casework.telling import unit_names
 from workflow.engine.models import Case
 from workflow.errors import NotFound
 from workflow.quality.lights import lamp_of, open_by_light
 from workflow.quality.models import NegativeEntry, RedRound
+from workflow.registry.places import names_of
 from workflow.registry.tables import TABLES
 
 
@@ -66,7 +66,7 @@ def _holds(session: Session, unit_id: int, today: date) -> dict[str, Any]:
     spans = spans_of(session, [unit_id]).get(unit_id, [])
     band = band_on(spans, today)
     binding = [span for span in spans if span.binds(today)]
-    codes = unit_names(session, [span.source_unit_id for span in binding]) if binding else {}
+    codes = names_of(session, [span.source_unit_id for span in binding]) if binding else {}
     proposed = select(Case).where(Case.process == "suspension", Case.unit_id == unit_id, Case.state == "proposed")
     return {
         "holds": [

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from workflow.access.scopes import Actor
 from workflow.casework.models import LINK
-from workflow.casework.telling import unit_names
 from workflow.engine.models import CASE, Case
 from workflow.engine.sets import among, grouped
 from workflow.errors import BadInput, NotAllowed, NotFound
@@ -25,6 +24,7 @@ from workflow.insight.case import case_in_scope
 from workflow.periodic.cross_check import LETTER, PAIR_PROCESS, ROUND
 from workflow.periodic.models import PAIR, SAMPLE
 from workflow.registry.dictionary import dictionary
+from workflow.registry.places import names_of
 from workflow.registry.queries import titles_of
 from workflow.registry.tables import TABLES
 from workflow.registry.values import show
@@ -90,7 +90,7 @@ def _records(session: Session, rows: Sequence[Any]) -> dict[tuple[str, int], tup
         columns = [table.c.id, table.c[described.key].label("record_key"), table.c.unit_id]
         columns += [table.c[f.column].label(f"f_{f.name}") for f in fields]
         records = session.execute(select(*columns).where(among(session, table.c.id, ids))).all()
-        units = unit_names(session, {record.unit_id for record in records})
+        units = names_of(session, {record.unit_id for record in records})
         named = {
             f.name: titles_of(session, f.ref or "", {getattr(r, f"f_{f.name}") for r in records} - {None})
             for f in fields
@@ -177,7 +177,7 @@ def pair_lines(session: Session, round_id: int) -> list[PairLine]:
         .where(PAIR.c.round_id == round_id)
     )
     rows = session.execute(wanted.order_by(PAIR.c.pool, PAIR.c.id)).all()
-    names = unit_names(session, {row.checker_id for row in rows} | {row.checked_id for row in rows})
+    names = names_of(session, {row.checker_id for row in rows} | {row.checked_id for row in rows})
     return [
         PairLine(
             row.case_id, row.state or "", names[row.checker_id], names[row.checked_id],

@@ -17,7 +17,6 @@ from workflow.casework.letters import open_letter
 from workflow.casework.links import link
 from workflow.casework.matters import titled
 from workflow.casework.models import LINK
-from workflow.casework.telling import unit_names
 from workflow.engine.actors import SYSTEM
 from workflow.engine.context import CaseRow, StepContext
 from workflow.engine.judges import Facts, judge_of, judged
@@ -32,6 +31,7 @@ from workflow.periodic.pairing import Node, Pairs, county_pairs, pairs_of, sampl
 from workflow.quality.terms import policies_of
 from workflow.registry.dictionary import dictionary
 from workflow.registry.models import UnitClosure
+from workflow.registry.places import names_of
 from workflow.registry.tables import TABLES
 
 ROUND, PAIR_PROCESS, LETTER = "cross_check", "check_pair", "letter"
@@ -102,7 +102,7 @@ def begin_checks(context: StepContext) -> None:
     session = context.session
     for case in context.cases:
         pairs = session.execute(select(PAIR).where(PAIR.c.round_id == case.id).order_by(PAIR.c.id)).all()
-        names = unit_names(session, {pair.checker_id for pair in pairs} | {pair.checked_id for pair in pairs})
+        names = names_of(session, {pair.checker_id for pair in pairs} | {pair.checked_id for pair in pairs})
         new = [
             NewCase(
                 pair.checker_id, f"{case.subject}:{pair.id}", f"{case.title}：检查{names[pair.checked_id][1]}",

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.engine import registry
-from workflow.engine.sets import among
 from workflow.policy import Policy, Term
 from workflow.policy_entries import ENTRIES
-from workflow.registry.tables import TABLES
-
-UNIT = TABLES["unit"].c
+from workflow.registry.places import districts_of
 
 
 def policies_of(session: Session, unit_ids: Iterable[int | None]) -> dict[int | None, Policy]:
@@ -22,8 +18,7 @@ def policies_of(session: Session, unit_ids: Iterable[int | None]) -> dict[int | 
     known = {unit_id for unit_id in unit_ids if unit_id is not None}
     found: dict[int | None, Policy] = dict.fromkeys(known, policies.city) | {None: policies.city}
     if policies.counties and known:
-        districts = select(UNIT.id, UNIT.district_code).where(among(session, UNIT.id, known))
-        found |= {unit_id: policies.of(district) for unit_id, district in session.execute(districts)}
+        found |= {unit_id: policies.of(district) for unit_id, district in districts_of(session, known).items()}
     return found
 
 
