@@ -14,12 +14,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from workflow.access.crypto import field_cipher
-from workflow.db import writing, ymd
+from workflow.db import analyze, writing, ymd
 from workflow.demo.bundle import DATASETS, Record
 from workflow.demo.city import CitySize, bundles
 from workflow.registry.dictionary import DataSet, dictionary
 from workflow.registry.facts import derive
-from workflow.registry.storage import analyze, insert, raw_moment, written_columns
+from workflow.registry.storage import insert, raw_moment, written_columns
 
 TODAY = date(2026, 3, 2)
 SPOILT = 50  # one record in so many
