@@ -52,15 +52,15 @@ def _show(done: int, total: int) -> None:
 
 def _cases(engine: Any, migration: Any) -> Iterator[dict[str, Any]]:
     """Every case, page by page, in one snapshot; the mapping is proved first."""
-    from workflow.casework.migrating import unit_names
     from workflow.engine.migration import prove_migration
     from workflow.engine.migration_preview import preview
+    from workflow.registry.places import names_of
 
     after = 0
     with reading(engine) as session:
         prove_migration(session, migration)
         while found := preview(session, migration, now=present(), after=after):
-            units = unit_names(session, {case.unit_id for case in found})
+            units = names_of(session, {case.unit_id for case in found if case.unit_id is not None})
             for case in found:
                 code, name = units.get(case.unit_id or 0, ("", ""))
                 yield case.as_json() | {"unit": code, "unit_name": name}

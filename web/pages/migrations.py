@@ -26,6 +26,7 @@ from workflow.insight.migrations import migrations_asked, old_versions, run_of
 from workflow.insight.wording import condition_titles
 from workflow.operations.progress import shown
 from workflow.operations.requests import ask
+from workflow.registry.places import names_of
 
 bp = Blueprint("migrations", __name__)
 GIVEN = ("kind", "rows")  # what the operation says itself
@@ -176,7 +177,7 @@ def _cases(move: Migration) -> dict[str, Any]:
         "move": move,
         "cases": cases[:SHOWN],
         "next": cases[SHOWN - 1].case if len(cases) > SHOWN else None,
-        "units": migrating.unit_names(session(), {case.unit_id for case in cases}),
+        "units": names_of(session(), {case.unit_id for case in cases if case.unit_id is not None}),
         "conditions": condition_titles(),
         "roles": book().roles,
     }

@@ -5,7 +5,7 @@ The request keeps the mapping; what was approved is what is carried out. `carry_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,7 +32,6 @@ from workflow.engine.mapping import Standing, read_mapping
 from workflow.engine.migrating import Migrated, migrate_cases
 from workflow.engine.migration import Migration, prove_migration, standing, versions_named
 from workflow.engine.models import CASE
-from workflow.engine.sets import among
 from workflow.engine.steps import lock_cases
 from workflow.errors import BadInput, NotAllowed, NotFound
 from workflow.registry.tables import TABLES
@@ -201,10 +200,3 @@ def _report(session: Session, migration: Migration, moved: int, now: datetime) -
         return None
     result = f"未办结事项已全部改用第 {migration.new.version} 版，本次迁移 {moved} 件"
     return carried_out(session, key_of(migration), result, now=now)
-
-
-def unit_names(session: Session, unit_ids: Collection[int | None]) -> dict[int, tuple[str, str]]:
-    """Unit → code and name."""
-    ids = [unit_id for unit_id in unit_ids if unit_id is not None]
-    rows = session.execute(select(UNIT.id, UNIT.unit_code, UNIT.name).where(among(session, UNIT.id, ids)))
-    return {row[0]: (row[1], row[2]) for row in rows}
