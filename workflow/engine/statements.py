@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sqlalchemy import Table, bindparam, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, insert, literal_column, null, or_, select, update
 
 from workflow.engine.models import CASE, HISTORY, PAUSE, TIMER
 from workflow.engine.sets import Shape
 from workflow.prepared import Prepared
 
+# Words, not bound values: SQLite plans a statement anew at each execution if a value might decide about a partial index.
+ARMED: ColumnElement[str] = literal_column("'armed'")
+PAUSED: ColumnElement[str] = literal_column("'paused'")
 EARLIEST = (
-    select(func.min(TIMER.c.due_at)).where(TIMER.c.case_id == CASE.c.id, TIMER.c.state == "armed").scalar_subquery()
+    select(func.min(TIMER.c.due_at)).where(TIMER.c.case_id == CASE.c.id, TIMER.c.state == ARMED).scalar_subquery()
 )
 STANDING = ("state", "light", "open", "inbox", "state_since", "due_at", "closed_at")
 
@@ -66,9 +69,7 @@ def keeping() -> Prepared:
 @lru_cache
 def cancelling(shape: Shape, keep: frozenset[str]) -> Prepared:
     """The running timers of the cases but those of the actions to `keep`; the moment is bound as `at`."""
-    running = update(TIMER).where(
-        shape.holds(TIMER.c.case_id), or_(TIMER.c.state == "armed", TIMER.c.state == "paused")
-    )
+    running = update(TIMER).where(shape.holds(TIMER.c.case_id), TIMER.c.state.in_([ARMED, PAUSED]))
     for name in sorted(keep):
         running = running.where(TIMER.c.name != name)
     return Prepared(
