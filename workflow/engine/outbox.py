@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from workflow.db import UtcDateTime
 from workflow.prepared import Prepared
+
+_HELD = "messages of the effects that run"
 
 
 class Message(NamedTuple):
@@ -30,10 +33,25 @@ def emit(session: Session, topic: str, key: str, payload: dict[str, Any], now: d
 
 
 def emit_all(session: Session, messages: Iterable[Message], now: datetime) -> None:
-    """Writes many messages in one statement with one bound value: mass steps emit hundreds at a time."""
+    """Writes many messages in one statement with one bound value: mass steps emit hundreds at a time. While effects run (`held`), later."""
+    waiting: list[Message] | None = session.info.get(_HELD)
+    if waiting is not None:
+        waiting += messages
+        return
     rows = orjson.dumps([message._asdict() for message in messages]).decode()
     if rows != "[]":
         _inserting(session.get_bind().dialect.name).run(session, {"rows": rows, "now": now})
+
+
+@contextmanager
+def held(session: Session) -> Iterator[list[Message]]:
+    """Keeps back what is emitted inside, and gives it to be written with the rest of the step: one round trip less."""
+    around, messages = session.info.get(_HELD), list[Message]()
+    session.info[_HELD] = messages
+    try:
+        yield messages
+    finally:
+        session.info[_HELD] = around
 
 
 @lru_cache

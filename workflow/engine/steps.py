@@ -18,7 +18,7 @@ from workflow.engine.context import CaseRow, Request, StepContext
 from workflow.engine.definition import Definition, State
 from workflow.engine.judging import judge
 from workflow.engine.models import CASE, HISTORY, CaseHistory, ProcessDefinition
-from workflow.engine.outbox import insert_new
+from workflow.engine.outbox import emit_all, held, insert_new
 from workflow.engine.registry import Book, book
 from workflow.engine.sets import among, bound, chunks, grouped, insert_for_cases
 from workflow.engine.statements import INSERT_HISTORY, keeping, locking, moving, noting_due
@@ -235,8 +235,9 @@ def advance(session: Session, cases: Sequence[CaseRow], request: Request) -> Ste
 
 def _carry_out(context: StepContext, verdicts: Mapping[int, list[Verdict]]) -> None:
     session, definition, request = context.session, context.definition, context.request
-    for name in context.step.then:
-        context.book.effects[name](context)
+    with held(session) as messages:
+        for name in context.step.then:
+            context.book.effects[name](context)
     sources = grouped((case.state, case.id) for case in context.cases)
     for source in sources:
         definition.destination(source, request.do)  # the library's own word on the move
@@ -246,6 +247,7 @@ def _carry_out(context: StepContext, verdicts: Mapping[int, list[Verdict]]) -> N
     on = [days[moment] for moment in since]
     armed, timers = entering(session, context.book, definition, context.step.to, cases, on)
     with together(session):
+        emit_all(session, messages, request.now)
         _cancel(context, sources)
         _keep_changes(context, cases)
         arm(session, timers, 1)
