@@ -6,7 +6,7 @@ import threading
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, delete, func, insert, select, text, update
+from sqlalchemy import Engine, create_engine, delete, event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -136,6 +136,38 @@ def test_racing_writers_make_one_chain_without_gap_or_fork(both_engines: Engine,
         found = verify(session)
         assert (found.ok, found.rows) == (True, 160)
         assert session.scalar(select(func.count(func.distinct(ROW.c.prev_hash)))) == 160
+
+
+def test_who_goes_on_where_it_left_the_head_sees_others_and_its_own_rollbacks(pg_engine: Engine, now: datetime) -> None:
+    """Two processes on one database; a process knows the head only by its engine."""
+    other = create_engine(pg_engine.url)
+    try:
+        for engine, n in ((pg_engine, 3), (other, 1), (pg_engine, 3), (other, 4)):
+            _one_by_one(engine, n)
+        for engine in (other, pg_engine):
+            with Session(engine) as session:
+                note(session, "lost.entry", at=now, actor="x")
+                session.flush()
+                event.listen(session, "before_commit", _fail)
+                with pytest.raises(RuntimeError):
+                    session.commit()
+            _one_by_one(pg_engine, 1)
+            _one_by_one(other, 3)
+        with reading(pg_engine) as session:
+            found = verify(session)
+        assert (found.ok, found.rows) == (True, 19)
+        assert "lost.entry" not in actions(pg_engine)
+    finally:
+        other.dispose()
+
+
+def _one_by_one(engine: Engine, n: int) -> None:
+    for _ in range(n):
+        fill(engine, 1)
+
+
+def _fail(session: Session) -> None:
+    raise RuntimeError
 
 
 def test_two_writers_that_hold_each_others_rows_do_not_lock_crosswise(pg_engine: Engine, now: datetime) -> None:
