@@ -11,7 +11,7 @@ from workflow.access.scopes import may_at
 from workflow.access.substitution import opener
 from workflow.casework import filing as about
 from workflow.casework.filing_drafting import Opening
-from workflow.errors import BadInput, NotFound
+from workflow.errors import BadInput, UnknownUnit
 from workflow.insight.lamps import view
 from workflow.insight.record import record_named
 from workflow.registry.dictionary import dictionary
@@ -33,7 +33,7 @@ ENTERED = (
 def opening_for(
     dataset: str, key: str, unit_code: str, *, leaving: bool = False, texts: Mapping[str, str] | None = None
 ) -> Opening:
-    """The opening of a draft. Raises BadInput for an unknown data set, NotFound for a record or unit out of scope."""
+    """The opening of a draft. Raises BadInput for an unknown data set, NotFound for a record or unit out of scope or unknown."""
     if dataset not in dictionary().datasets:
         raise BadInput("没有这个数据集，请选择数据集", errors=[{"field": "dataset"}])
     seen = view(session(), actor())
@@ -42,7 +42,7 @@ def opening_for(
         return Opening(dataset, record.unit_id or 0, record, leaving=leaving)
     unit_id = seen.tree.by_code.get(unit_code)
     if unit_id is None or not any(may_at(session(), actor(), action, unit_id) for action in WRITERS):
-        raise NotFound("没有这个机构，或不在您的管理范围内")
+        raise UnknownUnit
     return Opening(dataset, unit_id, texts=texts or {})
 
 

@@ -25,6 +25,10 @@ class NotFound(SandengError):
     """没有找到，或不在您的管理范围内。"""
 
 
+class UnknownUnit(NotFound):
+    """没有这个机构，或不在您的管理范围内。"""
+
+
 class Refused(SandengError):
     """条件不满足，不能办理。"""
 

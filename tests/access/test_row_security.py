@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from tests.conftest import Staged
-from tests.web.conftest import COUNTY, FAR, NEIGHBOUR, SCHOOL, UNITS, Visitor, clock_at, found_town
+from tests.web.conftest import COUNTY, FAR, NEIGHBOUR, SCHOOL, UNITS, Visitor, clock_at, found_matters, found_town
 from web.app import create_app
 from web.database import engine_released, session
 from web.permissions import signed_in_only
@@ -125,6 +125,30 @@ def test_with_a_scope_it_sees_just_that_part_of_the_tree(
         assert versions == set(connection.scalars(text("SELECT id FROM person")))
         connection.rollback()  # the scope goes with its transaction
         assert connection.scalar(text("SELECT count(*) FROM person")) == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "seen", "held"),
+    [
+        (COUNTY, {COUNTY, SCHOOL}, {COUNTY, SCHOOL}),
+        (SCHOOL, {SCHOOL}, {SCHOOL}),  # bound by the hold on its superior
+        (NEIGHBOUR, {NEIGHBOUR}, set()),
+    ],
+)
+def test_a_units_other_matters_go_with_the_unit_and_a_hold_is_seen_where_it_binds(
+    walled: Walled, now: datetime, unit: str, seen: set[str], held: set[str]
+) -> None:
+    found_matters(walled.system, walled.units, now)
+    with walled.runtime.connect() as connection:
+        within(connection, Reach((walled.units[unit],), signed=True))
+        for table in ("red_round", "quota_counter", "approval_notice"):
+            found = set(connection.scalars(text(f"SELECT unit_id FROM {table}")))
+            assert found == {walled.units[code] for code in seen}, table
+        bound = set(connection.scalars(text("SELECT unit_id FROM hold")))
+        assert bound == {walled.units[code] for code in held}
+        timers = set(connection.scalars(text("SELECT case_id FROM timer")))
+        assert timers
+        assert timers <= set(connection.scalars(text("SELECT id FROM case_file")))
 
 
 def test_what_is_out_of_scope_can_be_neither_changed_nor_put_there(walled: Walled) -> None:

@@ -15,12 +15,15 @@ from workflow.access.accounts import create_account, disable, grant
 from workflow.access.models import Account, AccountIdentity, Grant, Revocation
 from workflow.access.scopes import Actor, actor_named
 from workflow.audit.models import ROW
+from workflow.calendar.calendar import shipped_calendar
 from workflow.casework.granting import approve, propose
 from workflow.db import writing
 from workflow.engine.models import CASE, Outbox
 from workflow.engine.steps import require_moved, take_step
 from workflow.engine.timers import fire_due
 from workflow.errors import BadInput, NotAllowed, NotFound, Refused
+from workflow.operations.notices import notices_for, post
+from workflow.policy import shipped_policies
 from workflow.registry import records
 from workflow.registry.tables import TABLES
 
@@ -281,3 +284,27 @@ def test_two_grants_at_once_do_not_slip_past_the_exclusion(both_engines: Engine,
         second.join(0.3)
     second.join()
     assert refused == ["“审计员”不得与“系统管理员”由同一人担任"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "county"),
+    [
+        ({}, "330282"),
+        ({"account": "zhao", "at_unit": THERE}, "330203"),
+        ({"at_unit": THERE}, None),  # of two counties
+        ({"account": "office", "role": "reviewer", "district": "330282"}, None),
+        ({"role": "reviewer", "district": "330282"}, None),
+    ],
+)
+def test_who_may_approve_a_change_is_told_that_it_waits(
+    session: Session, town: dict[str, int], now: datetime, texts: dict[str, str], county: str | None
+) -> None:
+    case_id = proposed(session, now, **texts)
+    items = [item for row in session.scalars(select(Outbox)) for item in row.payload.get("items", [])]
+    told = {(item["role"], item.get("district")) for item in items if item["kind"] == "grant_change.proposed"}
+    assert told == {("security", None), *({("county_security", county)} if county else ())}
+    post(session, items, now, shipped_policies(), shipped_calendar())
+    later = now + timedelta(days=3)
+    for name, place in (("city2", None), ("county2", "330282")):
+        links = [notice.link for notice, _ in notices_for(session, who(session, name, now), later)]
+        assert links == ([f"/cases/{case_id}"] if place in (None, county) else []), name

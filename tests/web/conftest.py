@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event, func, select
 from werkzeug.test import TestResponse
 
 from tests.conftest import Staged
@@ -22,11 +22,15 @@ from web.app import create_app
 from workflow import prepared
 from workflow.access.demonstration import PASSWORD, create_demonstration_accounts
 from workflow.access.walls import conditions
+from workflow.casework.models import HOLD_APPLY, Hold
 from workflow.clock import business_date
 from workflow.db import reading, writing
-from workflow.quality.models import Ticket
+from workflow.engine.models import CASE
+from workflow.engine.outbox import insert_new
+from workflow.quality.models import RedRound, Ticket
 from workflow.quality.run import run_check
 from workflow.registry import records
+from workflow.registry.models import ApprovalNotice, QuotaCounter
 from workflow.registry.tables import TABLES
 from workflow.scoping import wall_in
 from workflow.settings import Settings
@@ -91,6 +95,30 @@ def found_town(engine: Engine, now: datetime) -> dict[str, int]:
         create_demonstration_accounts(session, now=now)
     run_check(engine, business_date(now), now, kind="full")
     return ids
+
+
+def found_matters(engine: Engine, units: dict[str, int], now: datetime) -> None:
+    """What is not a record and yet a unit's, written for every unit: a count of red, a quota, a notice with its term; and a hold on the
+    county bureau that binds its school."""
+    from_on = business_date(now)
+    with writing(engine) as session:
+        cases = dict(session.execute(select(CASE.c.unit_id, func.min(CASE.c.id)).group_by(CASE.c.unit_id)).all())
+        for code, unit in units.items():
+            session.add_all([
+                RedRound(unit_id=unit, kind="round", on=from_on, streak=1, written_at=now),
+                ApprovalNotice(case_id=cases[unit], number=code, kind="use", unit_id=unit, issued_on=from_on, valid_until=from_on),
+            ])  # fmt: skip
+        rows = [{"unit_id": unit, "quota_type": "1"} for unit in units.values()]
+        session.execute(insert_new(session, QuotaCounter, ["unit_id", "quota_type"]), rows)
+        source = units[COUNTY]
+        held = {
+            "case_id": cases[source],
+            "source_unit_id": source,
+            "kind": HOLD_APPLY,
+            "from_on": from_on,
+            "until_on": from_on,
+        }
+        session.add_all(Hold(unit_id=units[code], written_at=now, **held) for code in (COUNTY, SCHOOL))
 
 
 def clock_at(moment: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

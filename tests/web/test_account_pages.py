@@ -85,7 +85,6 @@ def test_what_cannot_be_kept_is_told_at_its_field_and_nothing_typed_is_lost(sign
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"name": f"clerk@{COUNTY}"}, "已有此账号"),
         ({"name": "cli"}, "用字母、数字"),
         ({"person_name": ""}, "须填写真实姓名"),
         ({"unit": ""}, "单位人员填机构编码"),
@@ -100,12 +99,19 @@ def test_an_account_is_a_real_persons_of_a_real_place(sign_in: SignIn, more: dic
     assert says in answer.get_data(as_text=True)
 
 
-def test_one_person_has_one_account(sign_in: SignIn) -> None:
+def test_one_person_has_one_account_and_a_name_is_one_account(sign_in: SignIn) -> None:
     officer = sign_in("security")
     held = NEW | {"person_name": "张某某", "person_code": "P00000002"}
     assert officer.post("/accounts", held).status_code == 302
-    answer = officer.post("/accounts", held | {"name": f"li2@{COUNTY}"})
-    assert f"本人已有账号 li@{COUNTY}" in answer.get_data(as_text=True)
+    for again, says in (
+        ({"name": f"li2@{COUNTY}"}, f"本人已有账号 li@{COUNTY}"),
+        ({"person_code": ""}, "已有此账号"),
+    ):
+        answer = officer.post("/accounts", held | again)
+        assert answer.status_code == 409
+        page = answer.get_data(as_text=True)
+        assert says in page
+        assert 'value="张某某"' in page
 
 
 def test_a_disabled_account_is_out_at_once_and_comes_back_by_two(town: Town, sign_in: SignIn) -> None:

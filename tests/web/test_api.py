@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -197,6 +198,40 @@ def test_a_unit_tells_what_the_command_tells(clerk_program: Program) -> None:
     assert clerk_program.get(f"/units/{COUNTY}/quota").json["unit"] == COUNTY
     listed = clerk_program.get(f"/units/{SCHOOL}/tickets").json["items"]
     assert {item["unit"]["code"] for item in listed} == {SCHOOL}
+
+
+NAMING_A_UNIT: list[tuple[str, str, dict[str, Any]]] = [
+    *(("get", f"/units/{{unit}}{part}", {}) for part in ("", "/people", "/tickets", "/quota")),
+    ("get", "/tickets?unit={unit}", {}),
+    ("get", "/tickets?unit={unit}&own=1", {}),
+    ("get", "/person?unit={unit}", {}),
+    ("get", "/inbox?unit={unit}", {}),
+    ("post", "/person", {"values": {"name": "某", "unit": "{unit}"}}),
+    ("post", "/person", {"values": {"name": "某", "unit": "示例单位（{unit}）", "sex": "不详"}}),
+    ("post", "/person", {"values": {"person_code": "P00000002", "unit": "{unit}"}}),
+    ("post", "/unit", {"values": {"unit_code": "330282109", "name": "某", "parent": "{unit}"}}),
+    ("post", "/cases/filing", {"dataset": "person", "unit": "{unit}"}),
+    ("post", "/cases/filing", {"dataset": "person", "unit": "{unit}", "values": {"nothing": "x"}}),
+    *(("post", f"/cases/{process}", {"unit": "{unit}", "values": {}}) for process in ("approval", "report_request", "violation")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("account", [CLERK, "reviewer@330282"])
+@pytest.mark.parametrize(("method", "path", "sent"), NAMING_A_UNIT)
+def test_a_unit_out_of_reach_is_answered_as_one_that_does_not_exist(
+    town: Town, program: Callable[[str], Program], account: str, method: str, path: str, sent: dict[str, Any]
+) -> None:
+    one = program(account)
+
+    def answered(code: str) -> tuple[int, Any]:
+        given = json.loads(json.dumps(sent).replace("{unit}", code))
+        at = path.replace("{unit}", code)
+        answer = one.get(at) if method == "get" else one.post(at, given)
+        return answer.status_code, answer.json
+
+    there, nowhere = answered(FAR), answered("330203999")
+    assert there == nowhere
+    assert there[0] == 404 or "?" in path
 
 
 def test_a_record_is_read_as_of_a_day_with_its_versions(town: Town, clerk_program: Program) -> None:

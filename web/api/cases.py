@@ -9,6 +9,7 @@ from flask import g, jsonify
 
 from web.api import shapes
 from web.api.shared import api, body, if_match, listed, number_of, once, text_of
+from web.api.units import unit_in_scope
 from web.database import session
 from web.filing_opening import opening_for
 from web.identity import actor
@@ -178,6 +179,8 @@ def _matter(definition: Definition, sent: dict[str, Any]) -> int:
     if unknown := sorted(name for name in values if name not in asked or asked[name].type == "files"):
         says = f"没有这些字段，或须在页面上提交：{'、'.join(unknown)}"
         raise BadInput(says, errors=[{"field": name} for name in unknown])
+    if unit and definition.about != "city":
+        unit_in_scope(unit)
     unit_id = unit_to_open_for(session(), actor(), unit, definition)
     by = opener(session(), actor(), definition.process, unit_id)
     return open_matter(session(), definition.process, unit_id, values, now=g.now, **by)

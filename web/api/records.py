@@ -11,7 +11,7 @@ from web.database import session
 from web.identity import actor
 from web.paging import argument, day_argument, decode
 from web.permissions import permission
-from workflow.errors import BadInput, NotAllowed, NotFound, Refused
+from workflow.errors import BadInput, NotAllowed, NotFound, Refused, UnknownUnit
 from workflow.insight import editing
 from workflow.insight.lamps import View, view
 from workflow.insight.record import RecordPage, record_named, record_page
@@ -119,12 +119,15 @@ def _texts(sent: dict[str, Any]) -> dict[str, str]:
 
 
 def _stored(described: DataSet, values: dict[str, str], record: Record | None) -> dict[str, Any]:
-    """Field → stored value. Raises BadInput with one error a field."""
+    """Field → stored value. Raises BadInput with one error a field, UnknownUnit for the unit of the record."""
     fields = editing.writable_fields(described, editing.WRITES, new=record is None)
     unknown = {
         name: "没有这个字段，或由平台自动生成" for name in values if name not in fields and name != described.key
     }
     typed = editing.typed(session(), fields, values, actor=actor(), held=record.values if record else None)
+    place = described.unit or ("parent" if record is None else "")
+    if values.get(place) and not view(session(), actor()).sees(typed.values.get(place, 0)):
+        raise UnknownUnit(errors=[{"field": place}])  # before any other fault, which would tell the two apart
     if faults := unknown | typed.faults:
         raise BadInput(
             "；".join(faults.values()), errors=[{"field": name, "message": why} for name, why in faults.items()]

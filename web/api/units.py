@@ -15,7 +15,7 @@ from web.identity import actor
 from web.pages.tickets import wanted_filter
 from web.paging import argument, decode
 from web.permissions import permission
-from workflow.errors import NotFound
+from workflow.errors import UnknownUnit
 from workflow.insight.dashboard import Figure, dashboard
 from workflow.insight.dashboard import Line as Breakdown
 from workflow.insight.lamps import view
@@ -29,11 +29,11 @@ bp = api("units")
 
 
 def unit_in_scope(code: str) -> int:
-    """The id of a unit in the person's scope. Raises NotFound."""
+    """The id of a unit in the person's scope. Raises UnknownUnit."""
     seen = view(session(), actor())
     unit_id = seen.tree.by_code.get(code)
     if unit_id is None or not seen.sees(unit_id):
-        raise NotFound
+        raise UnknownUnit
     return unit_id
 
 

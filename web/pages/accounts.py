@@ -12,6 +12,7 @@ from web.identity import actor
 from web.pages.matters import options_of
 from web.paging import Page, argument, decode, encode
 from web.permissions import permission
+from web.problems import status_of
 from web.providers import oidc_subject, zzd_subject
 from web.typed_forms import sent_fields
 from workflow.access import identities
@@ -21,7 +22,7 @@ from workflow.access.roles import roles
 from workflow.access.sessions import WAYS
 from workflow.casework.granting import OFFICERS, PROCESS, holds_roles, officers, propose, reachable_account
 from workflow.engine.registry import book
-from workflow.errors import BadInput, NotFound, Refused
+from workflow.errors import BadInput, Conflict, NotFound, Refused, SandengError
 from workflow.insight.account_lists import STATES, AccountFilter, account_page, accounts, count_accounts
 
 bp = Blueprint("accounts", __name__)
@@ -59,8 +60,8 @@ def begin() -> Any:
     """Open an account; what cannot be kept is told at its field."""
     try:
         made = open_account(session(), actor(), request.form, g.now)
-    except BadInput as fault:
-        return _new(request.form, fault), 400
+    except (BadInput, Conflict) as fault:
+        return _new(request.form, fault), status_of(fault)
     flash(f"已开立账号 {made.name}，尚无授权。请提请授予角色，由第二人批准后生效。", "done")
     return redirect(url_for("accounts.one", name=made.name))
 
@@ -150,7 +151,7 @@ def _subject(texts: dict[str, Any]) -> str:
     return zzd_subject(place, typed) if provider == "zzd" else oidc_subject(place, typed)
 
 
-def _new(given: Any, fault: BadInput | None = None) -> str:
+def _new(given: Any, fault: SandengError | None = None) -> str:
     everywhere = any(held.everywhere for held in actor().holding("account.manage"))
     return render_template(
         "accounts/new.html", given=given, fault=fault, errors=_errors(fault), LABELS=LABELS, everywhere=everywhere
@@ -186,5 +187,5 @@ def _unit_options(field: Any, today: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _errors(fault: BadInput | None) -> dict[str, str]:
+def _errors(fault: SandengError | None) -> dict[str, str]:
     return {each["field"]: each.get("message", fault.says) for each in fault.facts.get("errors", [])} if fault else {}

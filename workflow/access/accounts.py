@@ -17,6 +17,7 @@ from workflow.access.second_factor import use_code
 from workflow.access.sessions import end_all_sessions
 from workflow.audit.notes import note, told
 from workflow.clock import business_date
+from workflow.engine.outbox import insert_new
 from workflow.errors import BadInput, Conflict, NotFound, Refused
 
 FAILURES_ALLOWED = 5
@@ -46,15 +47,19 @@ class AccountDisabled(Refused):
 
 
 def create_account(session: Session, *, name: str, person_name: str, now: datetime, by: str, **more: Any) -> Account:
-    """One account, without any role yet. `password` is hashed; title, unit_id, district, demo are taken as they are."""
-    taken = session.get(Account, name)
-    if not name or taken:
-        raise Conflict(f"账号 {name} 已存在") if name else BadInput("账号不能为空")
+    """One account, without any role yet. `password` is hashed; title, unit_id, district, demo are taken as they are.
+
+    Raises Conflict for a name that is taken, also where somebody else is taking it at this moment.
+    """
+    if not name:
+        raise BadInput("账号不能为空")
     password = more.pop("password", None)
-    account = Account(name=name, person_name=person_name, created_at=now, created_by=by, **more)
-    account.password_hash = hash_password(password) if password else None
-    session.add(account)
-    session.flush()
+    row = {"name": name, "person_name": person_name, "created_at": now, "created_by": by, **more}
+    row["password_hash"] = hash_password(password) if password else None
+    fresh = insert_new(session, Account, ["name"]).returning(Account.name)
+    if not session.scalars(fresh, row).all():  # two at once: the later waits for the earlier and is refused
+        raise Conflict(f"账号 {name} 已存在")
+    account = session.get_one(Account, name)
     note(session, "account.create", at=now, actor=by, kind="account", key=name, unit_id=account.unit_id)
     return account
 

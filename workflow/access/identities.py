@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from workflow.access.accounts import forget_failures, prove_enabled, refuse_sign_in
 from workflow.access.models import Account, AccountIdentity, SignInAttempt
 from workflow.audit.notes import note, told
+from workflow.engine.outbox import insert_new
 from workflow.errors import BadInput, Conflict, NotFound, Refused
 
 VALID = timedelta(minutes=10)  # from leaving for the provider to coming back
@@ -35,15 +36,15 @@ class AttemptRefused(Refused):
 
 def bind(session: Session, account: str, provider: str, subject: str, *, now: datetime, by: str) -> None:
     """Let a person of a provider sign in as an account. Raises NotFound, Conflict where either is bound already."""
-    if session.get(Account, account) is None:
+    if session.get(Account, account, with_for_update=True) is None:  # two bindings at once: the later sees the earlier
         raise NotFound(f"没有账号 {account}")
-    if session.get(AccountIdentity, (provider, subject)) is not None:
-        raise Conflict("该身份已与一个账号绑定（一人一号）")
     mine = select(AccountIdentity).where(AccountIdentity.account == account, AccountIdentity.provider == provider)
     if session.scalars(mine).one_or_none() is not None:
         raise Conflict(f"账号 {account} 已绑定一个身份，请先解除")
-    session.add(AccountIdentity(provider=provider, subject=subject, account=account, bound_at=now, bound_by=by))
-    session.flush()
+    row = {"provider": provider, "subject": subject, "account": account, "bound_at": now, "bound_by": by}
+    fresh = insert_new(session, AccountIdentity, ["provider", "subject"]).returning(AccountIdentity.account)
+    if not session.scalars(fresh, row).all():
+        raise Conflict("该身份已与一个账号绑定（一人一号）")
     summary = {"way": provider, "subject": told(subject)}
     note(session, "account.bind", at=now, actor=by, kind="account", key=account, summary=summary)
 

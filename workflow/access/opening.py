@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from workflow.access.accounts import create_account
 from workflow.access.models import Account
 from workflow.access.scopes import CITY, Actor, in_scope
-from workflow.errors import BadInput
+from workflow.errors import BadInput, Conflict, SandengError
 from workflow.registry.dictionary import dictionary
 from workflow.registry.models import UnitClosure
 from workflow.registry.tables import TABLES
@@ -43,7 +43,8 @@ class _Fault(NamedTuple):
 def open_account(session: Session, actor: Actor, texts: Mapping[str, str], now: datetime) -> Account:
     """An account of a person of a unit in reach, or of an office where the city opens it.
 
-    `texts`: name, person_name, title, unit (code) or district, person_code. Raises BadInput with every field and its fault.
+    `texts`: name, person_name, title, unit (code) or district, person_code. Raises BadInput with every field and its fault,
+    Conflict where the name is taken or the person has an account.
     """
     given = {name: texts.get(name, "").strip() for name in LABELS}
     unit_id = session.scalar(
@@ -51,26 +52,28 @@ def open_account(session: Session, actor: Actor, texts: Mapping[str, str], now: 
             UNIT.unit_code == given["unit"], UNIT.removed_on.is_(None), in_scope(actor, MANAGE, UNIT.id)
         )
     )
-    faults = [*_faults_of_name(session, given), *_faults_of_place(actor, given, unit_id)]
-    if given["person_code"] and not faults:
-        faults = _faults_of_holder(session, given, unit_id)
-    if faults:
-        raise BadInput(
-            "；".join(f"「{LABELS[fault.field]}」{fault.says}" for fault in faults),
-            errors=[{"field": fault.field, "message": fault.says} for fault in faults],
-        )
+    _refuse(BadInput, [*_faults_of_name(given), *_faults_of_place(actor, given, unit_id)])
+    if given["person_code"]:
+        _refuse(BadInput, _faults_of_holder(session, given, unit_id))
+    _refuse(Conflict, _taken(session, given))
     return create_account(
         session, name=given["name"], person_name=given["person_name"], title=given["title"], unit_id=unit_id,
         district="" if unit_id else given["district"], person_code=given["person_code"] or None, now=now, by=actor.account,
     )  # fmt: skip
 
 
-def _faults_of_name(session: Session, given: Mapping[str, str]) -> list[_Fault]:
+def _refuse(error: type[SandengError], faults: Sequence[_Fault]) -> None:
+    if faults:
+        raise error(
+            "；".join(f"「{LABELS[fault.field]}」{fault.says}" for fault in faults),
+            errors=[{"field": fault.field, "message": fault.says} for fault in faults],
+        )
+
+
+def _faults_of_name(given: Mapping[str, str]) -> list[_Fault]:
     name, faults = given["name"], list[_Fault]()
     if not NAME.fullmatch(name) or name.lower() in TAKEN:
         faults.append(_Fault("name", "用字母、数字、点、横线，可加 @ 和机构编码或政区代码，如 li@330282101"))
-    elif session.get(Account, name):
-        faults.append(_Fault("name", "已有此账号"))
     if not given["person_name"]:
         faults.append(_Fault("person_name", "须填写真实姓名"))
     faults += [_Fault(field, f"最多 {most} 个字") for field, most in LONGEST.items() if len(given[field]) > most]
@@ -90,7 +93,7 @@ def _faults_of_place(actor: Actor, given: Mapping[str, str], unit_id: int | None
 
 
 def _faults_of_holder(session: Session, given: Mapping[str, str], unit_id: int | None) -> list[_Fault]:
-    """The record must be of a person of that name in the unit or below it, whose account is not open already."""
+    """The record must be of a person of that name in the unit or below it; locked, so that two officers open one account after the other."""
     for dataset in HOLDERS:
         record, described = TABLES[dataset].c, dictionary()[dataset]
         at = record[described.fields[described.unit or ""].column]
@@ -98,11 +101,18 @@ def _faults_of_holder(session: Session, given: Mapping[str, str], unit_id: int |
         found = select(record.id).where(record[described.key] == given["person_code"], record.removed_on.is_(None))
         found = found.where(record[described.fields["name"].column] == given["person_name"])
         with whole_view(session):
-            known = session.scalar(found if unit_id is None else found.where(at.in_(below)))
+            here = found if unit_id is None else found.where(at.in_(below))
+            known = session.scalar(here.with_for_update(key_share=True))
         if known is not None:
-            break
-    else:
-        return [_Fault("person_code", "本单位没有这一编码和姓名的人员")]
+            return []
+    return [_Fault("person_code", "本单位没有这一编码和姓名的人员")]
+
+
+def _taken(session: Session, given: Mapping[str, str]) -> list[_Fault]:
+    """A name is one account's, and a person has one account that is open (办法16 一人一号)."""
+    faults = [_Fault("name", "已有此账号")] if session.get(Account, given["name"]) else []
+    if not given["person_code"]:
+        return faults
     own = select(Account.name).where(Account.person_code == given["person_code"], Account.disabled_on.is_(None))
     other = session.scalar(own.limit(1))
-    return [_Fault("person_code", f"本人已有账号 {other}（一人一号）")] if other else []
+    return [*faults, _Fault("person_code", f"本人已有账号 {other}（一人一号）")] if other else faults

@@ -16,10 +16,59 @@ from workflow.registry.dictionary import dictionary
 from workflow.scoping import EVERYTHING, Reach
 
 READ = "record.read"  # a role without it reaches no unit's data
-# Tables that name the unit whose matter they are.
-OF_UNITS = ("ticket", "filing", "negative_entry", "monthly_report", "month_snapshot")
-# Tables whose rows hang on a case, and are reached with it.
-OF_CASES = ("case_history", "case_attachment", "case_comment", "signature")
+# Tables that name the unit, or each of the units, whose matter they are.
+OF_UNITS: Mapping[str, tuple[str, ...]] = {
+    "ticket": ("unit_id",),
+    "filing": ("unit_id",),
+    "negative_entry": ("unit_id",),
+    "red_round": ("unit_id",),
+    "hold": (
+        "unit_id",
+        "source_unit_id",
+    ),  # a row for each unit bound: subordinates see theirs, the unit decided on all
+    "quota_counter": ("unit_id",),
+    "approval_notice": ("unit_id",),
+    "monthly_report": ("unit_id",),
+    "month_snapshot": ("unit_id",),
+    "check_pair": ("checker_id", "checked_id"),
+}
+# Tables whose rows hang on a case, or tie two, and are reached with it.
+OF_CASES: Mapping[str, tuple[str, ...]] = {
+    "case_history": ("case_id",),
+    "case_attachment": ("case_id",),
+    "case_comment": ("case_id",),
+    "case_copy": ("case_id",),
+    "case_urge": ("case_id",),
+    "case_link": ("case_id", "other_id"),
+    "signature": ("case_id",),
+    "report_bond": ("case_id",),
+    "timer": ("case_id",),
+    "pause": ("case_id",),
+    "monthly_item": ("case_id",),
+    "check_sample": ("case_id",),
+}
+# Why the others are not walled → which they are. Each table stands here or has a condition.
+OPEN: Mapping[str, tuple[str, ...]] = {
+    "the directory of units, which all may read (办法4(一))": ("unit", "unit_closure"),
+    "who may enter and do what: asked before anybody's reach is known": (
+        "account", "account_identity", "break_glass", "login_session", "past_password", "second_factor", "sign_in_attempt",
+        "role_grant", "role_revocation", "substitution",
+    ),
+    "by it a case is reached from elsewhere: its wall would ask itself": ("case_side",),
+    "addressed to an account, or to a role at a place, which no reach names; read in operations/notices.py alone": (
+        "notice", "notice_read",
+    ),
+    "one account's own, asked for by its name": (
+        "bulk_step", "bulk_row", "idempotent_write", "import_batch", "job_request", "list_columns", "saved_filter", "snooze",
+    ),
+    "the law in force, and what changed it": ("process_definition", "rule_amendment", "code_amendment"),
+    "written by everybody, read by those who watch": (
+        "audit_row", "audit_head", "audit_checkpoint", "security_alarm", "sensitive_reading",
+    ),
+    "of the machine: runs, days and queues, shown as counts": (
+        "check_run", "rule_run", "due", "outbox", "consumed", "daily_job", "heartbeat", "key_rotation", "serial_number",
+    ),
+}  # fmt: skip
 
 SQLITE_UNITS = (
     "(SELECT descendant_id FROM unit_closure WHERE ancestor_id IN (SELECT value FROM json_each(session_reach(), '$.units'))"
@@ -60,12 +109,16 @@ def conditions(dialect: str) -> Mapping[str, str]:
     """Walled table → the condition of its rows in reach, in the SQL of `sqlite` or `postgresql`."""
     units = SQLITE_UNITS if dialect == "sqlite" else POSTGRESQL_UNITS
     records = [name for name, dataset in dictionary().datasets.items() if dataset.unit]
-    found = {table: f"{table}.unit_id IN {units}" for table in (*records, *OF_UNITS)}
+    found = {name: f"{name}.unit_id IN {units}" for name in records}
+    for table, columns in OF_UNITS.items():
+        found[table] = " OR ".join(f"{table}.{column} IN {units}" for column in columns)
     found["record_version"] = _version(dialect, records, units)
     cases = _case(dialect, units)
     found["case_file"] = cases
-    for table in OF_CASES:
-        found[table] = f"EXISTS (SELECT 1 FROM case_file WHERE case_file.id = {table}.case_id AND ({cases}))"
+    for table, columns in OF_CASES.items():
+        named = " OR ".join(f"case_file.id = {table}.{column}" for column in columns)
+        found[table] = f"EXISTS (SELECT 1 FROM case_file WHERE ({named}) AND ({cases}))"
+    found["pause"] += f" OR (pause.case_id IS NULL AND {SIGNED[dialect]})"  # a pause of every case
     return found
 
 

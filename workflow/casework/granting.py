@@ -23,15 +23,18 @@ from workflow.casework.matters import open_matter, titled
 from workflow.clock import business_date
 from workflow.engine.context import CaseRow, StepContext
 from workflow.engine.judges import Facts, judge_of, judged
+from workflow.engine.outbox import Message, emit_all
 from workflow.engine.registry import book, effect, guard
 from workflow.engine.steps import require_moved, take_step
 from workflow.engine.verdicts import Verdict
 from workflow.errors import NotFound
+from workflow.registry.places import districts_of
 from workflow.registry.tables import TABLES
 
 PROCESS = "grant_change"
 MANAGE = "account.manage"
 BASIS = "办法16"
+COUNTY = "county_security"
 OFFICERS = 2  # that there must be: with fewer, nothing could be approved any more
 UNIT = TABLES["unit"].c
 
@@ -129,6 +132,31 @@ def _units_of(session: Session, case: CaseRow) -> set[int | None]:
     if form.get("kind") == "withdraw" and (given := session.get(Grant, form.get("grant", 0))):
         units.add(given.unit_id)
     return units
+
+
+@effect("tell_the_county")
+def tell_the_county(context: StepContext) -> None:
+    """The officers of the county that may approve the change beside the city's, into whose inbox it comes."""
+    state, messages = context.definition.states[context.step.to], list[Message]()
+    for case in context.cases:
+        county = _county_of(context.session, case)
+        if county is None:
+            continue
+        kind, link = f"{PROCESS}.{state.name}", f"/cases/{case.id}"
+        title = f"{context.definition.title}：{state.title}"
+        item = {"kind": kind, "title": title, "says": case.title, "link": link, "case_id": case.id}
+        item |= {"role": COUNTY, "district": county}
+        messages.append(Message("notice", f"{kind}:county:{case.id}:{case.version}", {"items": [item]}))
+    emit_all(context.session, messages, context.now)
+
+
+def _county_of(session: Session, case: CaseRow) -> str | None:
+    """The county whose officers a change is in reach of; None where it is the city's alone."""
+    units, given = _units_of(session, case), _role_of(session, case)
+    if None in units or (given is not None and given.scope != "unit"):
+        return None
+    counties = set(districts_of(session, {unit for unit in units if unit is not None}).values())
+    return counties.pop() if len(counties) == 1 else None
 
 
 def _role_of(session: Session, case: CaseRow) -> Role | None:

@@ -13,6 +13,7 @@ from workflow.engine.definition import MIGRATE, Definition
 from workflow.engine.models import CASE, HISTORY, PAUSE, TIMER
 from workflow.engine.registry import book
 from workflow.errors import NotFound
+from workflow.scoping import whole_view
 
 # Role → the units for which it is held: a select of ids, or None for every unit.
 Reach = Mapping[str, Select[Any] | None]
@@ -85,9 +86,6 @@ def pauses_on(session: Session, case_id: int) -> list[dict[str, Any]]:
 
 def overdue(session: Session, now: datetime) -> int:
     """How many armed timers should have fired by now: the clock's lag, zero in a healthy house."""
-    return (
-        session.scalar(
-            select(func.count()).select_from(TIMER).where(TIMER.c.state == "armed", TIMER.c.next_try_at <= now)
-        )
-        or 0
-    )
+    late = select(func.count()).select_from(TIMER).where(TIMER.c.state == "armed", TIMER.c.next_try_at <= now)
+    with whole_view(session):  # of the whole house
+        return session.scalar(late) or 0

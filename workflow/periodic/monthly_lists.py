@@ -68,22 +68,10 @@ def month_rows(
     session: Session, actor: Actor, wanted: MonthFilter, *, after: Sequence[Any] | None = None, limit: int = PAGE
 ) -> tuple[Sequence[Any], list[Any] | None]:
     """One page of units in order of code: their reports with state, answered items, open corrections; and the next cursor."""
-    items = select(func.count()).where(ITEM.c.case_id == REPORT.c.case_id)
-    correction = aliased(Case)
-    asked = (
-        select(func.count())
-        .select_from(ITEM)
-        .join(correction, correction.id == ITEM.c.correction_id)
-        .where(ITEM.c.case_id == REPORT.c.case_id)
-    )
     listed = (
         select(
             *REPORT.c, CASE.c.state, CASE.c.version, CASE.c.due_at, UNIT.unit_code, UNIT.name.label("unit_name"),
             UNIT.district_code,
-            items.scalar_subquery().label("items"),
-            items.where(ITEM.c.answer.is_not(None)).scalar_subquery().label("answered"),
-            asked.where(correction.open.is_(True)).scalar_subquery().label("corrections"),
-            asked.where(correction.state == "overdue").scalar_subquery().label("overdue"),
         )
         .join(CASE, CASE.c.id == REPORT.c.case_id)
         .join(TABLES["unit"], UNIT.id == REPORT.c.unit_id)
@@ -95,8 +83,29 @@ def month_rows(
         if len(after) != 1 or not isinstance(after[0], str):
             raise BadInput("翻页标记无效，请回到第一页")
         listed = listed.where(UNIT.unit_code > after[0])
-    rows = session.execute(listed.order_by(UNIT.unit_code).limit(limit + 1)).all()
+    page = listed.order_by(UNIT.unit_code).limit(limit + 1).cte("page")
+    figures = _figures(select(page.c.case_id)).subquery()
+    counts = [func.coalesce(figures.c[name], 0).label(name) for name in ("items", "answered", "corrections", "overdue")]
+    told = select(*page.c, *counts).outerjoin(figures, figures.c.case_id == page.c.case_id)
+    rows = session.execute(told.order_by(page.c.unit_code)).all()
     return rows[:limit], [rows[limit - 1].unit_code] if len(rows) > limit else None
+
+
+def _figures(case_ids: Select[Any]) -> Select[Any]:
+    """Per report its items, those answered, their open corrections and the overdue ones: each item is read once."""
+    correction = aliased(Case)
+    return (
+        select(
+            ITEM.c.case_id,
+            func.count().label("items"),
+            func.count(ITEM.c.answer).label("answered"),
+            func.count().filter(correction.open.is_(True)).label("corrections"),
+            func.count().filter(correction.state == "overdue").label("overdue"),
+        )
+        .outerjoin(correction, correction.id == ITEM.c.correction_id)
+        .where(ITEM.c.case_id.in_(case_ids))
+        .group_by(ITEM.c.case_id)
+    )
 
 
 def month_counts(session: Session, actor: Actor, wanted: MonthFilter) -> Mapping[str, int]:
