@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import Engine, event, func, select, text
 from sqlalchemy.orm import Session
 
 from tests.engine.conftest import COURIER, SENDER, parcel_book
+from workflow.db import writing
 from workflow.engine.actors import CLOCK, Person
 from workflow.engine.inbox import history, timers_of
 from workflow.engine.judging import open_steps
@@ -81,6 +82,17 @@ def test_a_subject_has_one_case(session: Session, now: datetime) -> None:
     opened(session, now)
     with pytest.raises(Conflict):
         opened(session, now)
+    with pytest.raises(Conflict):
+        open_cases(session, "parcel", [NewCase(1, "twice"), NewCase(1, "twice")], now=now, actor=SENDER)
+
+
+def test_many_opened_at_once_on_tables_never_counted_are_looked_up_by_their_subjects(
+    pg_engine: Engine, now: datetime
+) -> None:
+    with writing(pg_engine) as session:
+        opened(session, now, 5000)
+        read = text("SELECT pg_stat_get_xact_tuples_returned(CAST('ix_case_file_process_state_due_at' AS regclass))")
+        assert session.scalar(read) == 0
 
 
 def test_a_needed_reason_is_asked_for(session: Session, now: datetime) -> None:

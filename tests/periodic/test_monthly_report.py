@@ -44,11 +44,12 @@ from workflow.engine.models import CASE, OUTBOX
 from workflow.engine.registry import book, using
 from workflow.errors import BadInput, NotAllowed, Refused
 from workflow.periodic.locking import any_locked, canonical, digest, locked_verdict, month_locked, verify
-from workflow.periodic.models import MonthSnapshot
+from workflow.periodic.models import REPORT, MonthSnapshot
 from workflow.periodic.monthly import open_month
 from workflow.periodic.months import month_before, terms_of_month
 from workflow.policy import Policies, Policy
 from workflow.quality.models import TICKET
+from workflow.registry.models import RecordVersion
 
 
 @pytest.fixture
@@ -70,6 +71,19 @@ def test_the_window_opens_on_its_day_for_every_living_unit_and_only_once(engine:
 def test_a_day_that_was_missed_is_made_up_on_the_next(engine: Engine) -> None:
     city(engine)
     assert open_on(engine, date(2026, 3, 28)) == 3
+
+
+@pytest.mark.parametrize("news", [0, 1, 3])
+@pytest.mark.parametrize("olds", [0, 1, 4])
+def test_a_first_report_begins_with_the_first_version_of_its_month(both_engines: Engine, olds: int, news: int) -> None:
+    written = [date(2026, 2, 28)] * olds + [date(2026, 3, 1)] * news
+    for n, day in enumerate(written):
+        put(both_engines, "unit", [{"unit_code": f"33020390{n}", "name": f"单位{n}", "district_code": "330203"}], day)
+    with writing(both_engines) as session:
+        open_month(session, MONTH, ["330203"], at(OPENS))
+        since = session.scalars(select(REPORT.c.since_version).distinct()).all()
+        earlier = select(func.max(RecordVersion.id)).where(RecordVersion.at < at(date(2026, 3, 1), 0))
+        assert since == ([session.scalar(earlier) or 0] if written else [])
 
 
 def test_a_stricter_county_opens_earlier(engine: Engine) -> None:

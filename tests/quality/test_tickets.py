@@ -8,12 +8,25 @@ import pytest
 from sqlalchemy import Engine, func, insert, select
 
 from tests.conftest import Staged
-from tests.quality.ticket_room import COUNTY, OFFICE, SCHOOL, at, check, finding, midnight, remove, settle, ticket
-from workflow.db import reading, writing
+from tests.quality.ticket_room import (
+    COUNTY,
+    OFFICE,
+    SCHOOL,
+    at,
+    check,
+    finding,
+    midnight,
+    remove,
+    settle,
+    stage,
+    ticket,
+)
+from workflow.db import reading, writing, writing_on
 from workflow.engine.inbox import history
 from workflow.engine.models import CASE, OUTBOX
 from workflow.quality.lights import open_by_light, unit_lamps
 from workflow.quality.models import ENTRY, TICKET
+from workflow.quality.tickets import apply_findings, count_fresh, open_new
 from workflow.registry.models import RecordVersion
 
 MON, TUE, WED, THU, FRI = (date(2026, 3, day) for day in (2, 3, 4, 5, 6))
@@ -65,6 +78,21 @@ def test_a_hint_that_becomes_an_error_lights_up_and_back(city: Engine) -> None:
     assert (ticket(city, 1).light, ticket(city, 1).present, ticket(city, 1).level) == ("green", True, "H")
     assert check(city, THU, [finding(1, level="E")]).recurred == 1
     assert ticket(city, 1).light == "yellow"
+
+
+def test_many_new_ones_are_opened_in_parts_beside_other_runs(city: Engine) -> None:
+    check(city, MON, [finding(4, level="H")])
+    with city.connect() as connection:
+        with writing_on(connection) as session:
+            run = stage(session, TUE, [finding(n, level="H" if n == 2 else "W") for n in range(1, 6)])
+            apply_findings(session, run, {}, limit=2)
+            assert count_fresh(session) == 5
+        check(city, TUE, [finding(n) for n in (1, 3, 5)], scope=[1, 3, 5])
+        for after in (2, 4):
+            with writing_on(connection) as session:
+                open_new(session, run, {}, after, 2)
+    assert {n: ticket(city, n).light for n in range(1, 6)} == {n: None if n == 2 else "yellow" for n in range(1, 6)}
+    assert (ticket(city, 4).first_found_on, ticket(city, 4).found_on, ticket(city, 4).deadline_on) == (MON, TUE, FRI)
 
 
 def test_checking_again_changes_nothing(city: Engine) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from workflow.clock import business_date
@@ -17,7 +18,7 @@ from workflow.engine.auditing import note_step
 from workflow.engine.context import CaseRow, Request, StepContext
 from workflow.engine.definition import Definition, State
 from workflow.engine.judging import judge
-from workflow.engine.models import CASE, HISTORY, CaseHistory, ProcessDefinition
+from workflow.engine.models import CASE, HISTORY, Case, CaseHistory, ProcessDefinition
 from workflow.engine.outbox import emit_all, held, insert_new
 from workflow.engine.registry import Book, book
 from workflow.engine.sets import among, bound, chunks, grouped, insert_for_cases
@@ -119,8 +120,10 @@ def _open(
         }
         for case in new
     ]
-    _prove_new(session, definition, [case.subject for case in new])
-    ids = list(session.scalars(insert(CASE).returning(CASE.c.id, sort_by_parameter_order=True), rows))
+    opened = insert_new(session, Case, ["process", "subject"]).returning(CASE.c.subject, CASE.c.id)
+    numbers: dict[str, int] = dict(session.execute(opened, rows).all())
+    _prove_new(definition, new, list(numbers))
+    ids = [numbers[case.subject] for case in new]
     cases = [
         CaseRow(
             id=id_, assignee=None, **{name: row[name] for name in CaseRow._fields if name not in ("id", "assignee")}
@@ -137,11 +140,8 @@ def _open(
     return ids
 
 
-def _prove_new(session: Session, definition: Definition, subjects: Collection[str]) -> None:
-    taken = select(CASE.c.subject).where(CASE.c.process == definition.process)
-    for subject in session.scalars(
-        taken.where(CASE.c.subject.in_(subjects))
-    ):  # no LIMIT: it tempts the planner to scan
+def _prove_new(definition: Definition, new: Sequence[NewCase], opened: Sequence[str]) -> None:
+    for subject in Counter(case.subject for case in new) - Counter(opened):
         raise Conflict(f"“{definition.title}”已有同一事项", subject=subject)
 
 

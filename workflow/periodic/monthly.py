@@ -59,19 +59,20 @@ def open_month(session: Session, month: str, districts: Collection[str | None], 
         UNIT.removed_on.is_(None), living, ~func.coalesce(UNIT.plate_only, False), place, ~reported
     )
     rows = session.execute(units.order_by(UNIT.unit_code)).all()
+    before = _last_before(session, datetime.combine(first_day(month), time(0), SHANGHAI))
     for part in chunks(rows):
-        _open(session, month, part, now)
+        _open(session, month, part, before, now)
     return len(rows)
 
 
-def _open(session: Session, month: str, units: Sequence[Any], now: datetime) -> None:
+def _open(session: Session, month: str, units: Sequence[Any], before: int, now: datetime) -> None:
     terms = {u.district_code: terms_of_month(month, book().policies.of(u.district_code or ""), book().calendar) for u in units}  # fmt: skip
     new = [
         NewCase(u.id, f"{u.unit_code}:{month}", f"{month} 月报：{u.name or u.unit_code}"[:200], business_date(now), _dates(month, terms[u.district_code]))
         for u in units
     ]  # fmt: skip
     ids = open_cases(session, PROCESS, new, now=now, actor=SYSTEM)
-    windows = _windows(session, [u.id for u in units], month)
+    windows = _windows(session, [u.id for u in units], month, before)
     reports = [
         {
             "case_id": case_id, "unit_id": u.id, "month": month, "figures": {}, "before": {},
@@ -88,16 +89,32 @@ def _dates(month: str, terms: Mapping[str, date]) -> dict[str, str]:
     return {"month": month} | {name: terms[name].isoformat() for name in ("remind_on", "confirm_by", "compare_by")}
 
 
-def _windows(session: Session, unit_ids: Collection[int], month: str) -> dict[int, Window]:
-    """Each change stands in exactly one report: from where the unit's last one ended, at first from the month's beginning."""
-    last = session.scalar(select(func.max(RecordVersion.id))) or 0
-    begins = datetime.combine(first_day(month), time(0), SHANGHAI)
-    first = session.scalar(select(func.max(RecordVersion.id)).where(RecordVersion.at < begins)) or 0
+def _last_before(session: Session, moment: datetime) -> int:
+    """The highest number of a version written before a moment, found by halving: numbers ascend with time, which has no index."""
+    low, high = 0, _last_version(session)
+    while low < high:
+        middle = (low + high + 1) // 2
+        upto = select(RecordVersion.at).where(RecordVersion.id <= middle).order_by(RecordVersion.id.desc()).limit(1)
+        written_at = session.scalar(upto)
+        if written_at is None or written_at < moment:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _last_version(session: Session) -> int:
+    return session.scalar(select(func.max(RecordVersion.id))) or 0
+
+
+def _windows(session: Session, unit_ids: Collection[int], month: str, before: int) -> dict[int, Window]:
+    """Each change stands in exactly one report: from where the unit's last one ended, at first from the last version `before` the month."""
+    last = _last_version(session)
     ended = select(REPORT.c.unit_id, func.max(REPORT.c.until_version)).where(
         among(session, REPORT.c.unit_id, unit_ids), REPORT.c.month < month
     )
     until = {row[0]: row[1] for row in session.execute(ended.group_by(REPORT.c.unit_id))}
-    return {unit_id: Window(until.get(unit_id, first), last) for unit_id in unit_ids}
+    return {unit_id: Window(until.get(unit_id, before), last) for unit_id in unit_ids}
 
 
 def _compare(
@@ -154,7 +171,7 @@ def items(session: Session, case_id: int) -> Sequence[Any]:
 def compare_again(context: StepContext) -> None:
     """The items are made anew from the data of today; what did not change keeps its answer."""
     session = context.session
-    last = session.scalar(select(func.max(RecordVersion.id))) or 0
+    last = _last_version(session)
     rows = session.execute(
         select(REPORT, UNIT.unit_code)
         .join(TABLES["unit"], UNIT.id == REPORT.c.unit_id)

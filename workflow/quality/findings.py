@@ -27,9 +27,12 @@ from workflow.quality.rules import compiled, rules
 P = TypeVar("P")
 T = TypeVar("T")
 BIND = re.compile(r"(?<!\\):(today|month|horizon)\b")
+FINDING = (
+    "rule_id TEXT NOT NULL, dataset TEXT NOT NULL, record_id BIGINT NOT NULL, part TEXT NOT NULL, unit_id BIGINT NOT NULL,"
+    " record_key TEXT NOT NULL, level TEXT NOT NULL, field TEXT NOT NULL, facts {json}, batch_id BIGINT"
+)
 TEMPORARY = {
-    "found": "rule_id TEXT NOT NULL, dataset TEXT NOT NULL, record_id BIGINT NOT NULL, part TEXT NOT NULL, unit_id BIGINT NOT NULL,"
-    " record_key TEXT NOT NULL, level TEXT NOT NULL, field TEXT NOT NULL, facts {json}, batch_id BIGINT",
+    "found": FINDING,
     "judged": "rule_id TEXT NOT NULL, dataset TEXT NOT NULL, PRIMARY KEY (rule_id, dataset)",
     "scope": "dataset TEXT NOT NULL, record_id BIGINT NOT NULL, PRIMARY KEY (dataset, record_id)",
     "measured": "family TEXT NOT NULL, record_id BIGINT NOT NULL, PRIMARY KEY (family, record_id)",

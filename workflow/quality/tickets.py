@@ -1,7 +1,8 @@
 """Findings against tickets, set by set: open the new, reopen what came back, refresh what stays, close what passed a re-check.
 
-The findings stand in the temporary table `found`, the (rule, data set) pairs that were judged without failure in `judged`,
-the records of a scoped run in `scope`. A ticket of a pair that was not judged, or of a record out of scope, is never touched.
+The findings stand in the temporary table `found`, those without a ticket also in `fresh`, the (rule, data set) pairs that were judged
+without failure in `judged`, the records of a scoped run in `scope`. A ticket of a pair that was not judged, or of a record out of scope,
+is never touched.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from workflow.engine.models import TIMER
 from workflow.engine.registry import book
 from workflow.engine.sets import among, chunks, grouped
 from workflow.engine.steps import NewCase, lock_cases, move_to_unit, open_cases, take_step
+from workflow.quality.findings import FINDING
 from workflow.quality.models import TICKET
 from workflow.quality.terms import policies_of
 from workflow.registry.tables import TABLES
@@ -29,6 +31,9 @@ TURN = 730101  # advisory lock on PostgreSQL: runs change tickets one after the 
 LIT = ("found", "yellow", "red")
 SAME = "f.rule_id = t.rule_id AND f.dataset = t.dataset AND f.record_id = t.record_id AND f.part = t.part"
 SUBJECT = "f.rule_id || ':' || f.dataset || ':' || f.record_id || ':' || f.part"
+UNOPENED = "(t.id IS NULL OR (t.case_id IS NULL AND f.level <> 'H'))"
+# Each asks the unique index: as a join, a planner that knows little of the table reads every case of the process.
+CASE_OF = f"(SELECT c.id FROM case_file c WHERE c.process = 'rectification' AND c.subject = {SUBJECT})"
 
 
 @dataclass
@@ -55,8 +60,8 @@ class Run:
 def apply_findings(session: Session, run: Run, titles: Mapping[str, str], *, limit: int | None = None) -> Applied:
     """Brings the tickets in line with `found`, in this order: closed, reopened, refreshed, opened (办法10(一)).
 
-    `limit` bounds how many new tickets are opened here; open_new does the rest in transactions of their own, so that a first
-    load of a city never holds the write lock for long. Records that changed after the run's snapshot are left to the next run.
+    `limit` bounds how many new tickets are opened here; open_new does the rest of the `fresh` in transactions of their own, so that
+    a first load of a city never holds the write lock for long. Records that changed after the run's snapshot are left to the next run.
     """
     prepare(session, run)
     passed, back, changed = _passed(session, run), _back(session, run), _changed(session)
@@ -66,7 +71,9 @@ def apply_findings(session: Session, run: Run, titles: Mapping[str, str], *, lim
     _reopen(session, run, back, states)
     _refresh(session, run, changed)
     _close_downgraded(session, run)
-    return Applied(open_new(session, run, titles, limit=limit), len(back), still, len(passed))
+    _number_fresh(session)
+    opened = open_new(session, run, titles, 0, count_fresh(session) if limit is None else limit)
+    return Applied(opened, len(back), still, len(passed))
 
 
 def _lock(session: Session, rows: Iterable[Row[Any]]) -> dict[int, str]:
@@ -80,13 +87,16 @@ def _lock(session: Session, rows: Iterable[Row[Any]]) -> dict[int, str]:
 
 def prepare(session: Session, run: Run) -> None:
     """Waits for its turn, indexes and counts the temporary tables, drops findings about records that changed meanwhile."""
+    json = "JSONB" if _postgresql(session) else "TEXT"
     if _postgresql(session):
         session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
     for statement in (
         "CREATE TEMPORARY TABLE IF NOT EXISTS changed_since "
         "(dataset VARCHAR(30), record_id BIGINT, PRIMARY KEY (dataset, record_id))",
         "CREATE INDEX IF NOT EXISTS ix_found_key ON found (rule_id, dataset, record_id, part)",
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS fresh (n INTEGER PRIMARY KEY, {FINDING})".format(json=json),
         "DELETE FROM changed_since",
+        "DELETE FROM fresh",
     ):
         session.execute(text(statement))
     newer = "SELECT DISTINCT dataset, record_id FROM record_version WHERE id > :watermark"
@@ -98,7 +108,12 @@ def prepare(session: Session, run: Run) -> None:
         )
     )
     for table in ("found", "judged", "changed_since"):
-        session.execute(text(f"ANALYZE {table}" if _postgresql(session) else f"ANALYZE temp.{table}"))
+        _count(session, table)
+
+
+def _count(session: Session, table: str) -> None:
+    """Lets the planner know of a temporary table."""
+    session.execute(text(f"ANALYZE {table}" if _postgresql(session) else f"ANALYZE temp.{table}"))
 
 
 def _postgresql(session: Session) -> bool:
@@ -248,55 +263,66 @@ def _close_downgraded(session: Session, run: Run) -> None:
     _resolve(session, hints, run, "规则已改为提示")
 
 
-def open_new(session: Session, run: Run, titles: Mapping[str, str], *, limit: int | None = None) -> int:
-    """Opens a ticket for each finding that has none (at most `limit`), with a case unless it is a hint; returns how many."""
-    bound = {"limit": limit if limit is not None else 1 << 40}
+def _number_fresh(session: Session) -> None:
+    """Fills `fresh`, numbered from 1, with the findings that have no ticket, or a hint that lights up."""
+    numbered = f"SELECT row_number() OVER (), f.* FROM found f LEFT JOIN ticket t ON {SAME} WHERE {UNOPENED}"
+    session.execute(text(f"INSERT INTO fresh {numbered}"))
+    _count(session, "fresh")
+
+
+def count_fresh(session: Session) -> int:
+    """How many findings are numbered in `fresh`."""
+    return _scalar(session, "SELECT count(*) FROM fresh")
+
+
+def open_new(session: Session, run: Run, titles: Mapping[str, str], after: int, limit: int) -> int:
+    """Opens the tickets of at most `limit` of the `fresh` after a number, with a case unless it is a hint; returns how many are new.
+
+    What got its ticket meanwhile, from a run beside this one, is left out.
+    """
+    slice_ = {"after": after, "upto": after + limit}
     fresh = session.execute(
         text(
-            f"SELECT f.rule_id, f.unit_id, f.record_key, f.level, {SUBJECT} AS subject, t.id AS ticket_id "
-            f"FROM found f LEFT JOIN ticket t ON {SAME} "
-            "WHERE t.id IS NULL OR (t.case_id IS NULL AND f.level <> 'H') LIMIT :limit"
+            f"SELECT f.rule_id, f.unit_id, f.level, {SUBJECT} AS subject, t.id AS ticket_id "
+            f"FROM fresh f LEFT JOIN ticket t ON {SAME} WHERE f.n > :after AND f.n <= :upto AND {UNOPENED}"
         ),
-        bound,
+        slice_,
     ).all()
     lit = [row for row in fresh if row.level != "H"]
     new = [NewCase(row.unit_id, row.subject, titles.get(row.rule_id, row.rule_id), run.today) for row in lit]
     ids = open_cases(session, PROCESS, new, now=run.now, actor=CHECKER)
-    opened = _write_tickets(session, run)
+    opened = _write_tickets(session, run, slice_)
     if any(row.ticket_id for row in lit):
-        _upgrade_hints(session, run)
+        _upgrade_hints(session, run, slice_)
     note_deadlines(session, ids)
     return opened
 
 
-def _write_tickets(session: Session, run: Run) -> int:
-    """Ticket rows beside the cases just opened, and of all hints, in one INSERT … SELECT; returns how many."""
+def _write_tickets(session: Session, run: Run, slice_: Mapping[str, int]) -> int:
+    """Ticket rows beside the cases just opened, and of hints, in one INSERT … SELECT; returns how many."""
     facts = "CAST(f.facts AS jsonb)" if _postgresql(session) else "f.facts"
     yes = "true" if _postgresql(session) else "1"
     written = session.execute(
         text(
             "INSERT INTO ticket (case_id, rule_id, dataset, record_id, part, record_key, unit_id, level, field, facts, "
             "present, first_found_on, found_on, recurrences, batch_id, last_run_id) "
-            "SELECT c.id, f.rule_id, f.dataset, f.record_id, f.part, f.record_key, f.unit_id, f.level, f.field, "
-            f"{facts}, {yes}, :today, :today, 0, f.batch_id, :run FROM found f "
-            f"LEFT JOIN ticket t ON {SAME} "
-            f"LEFT JOIN case_file c ON c.process = 'rectification' AND c.subject = {SUBJECT} "
-            "WHERE t.id IS NULL AND (c.id IS NOT NULL OR f.level = 'H')"
+            f"SELECT CASE WHEN f.level <> 'H' THEN {CASE_OF} END, f.rule_id, f.dataset, f.record_id, f.part, f.record_key, "
+            f"f.unit_id, f.level, f.field, {facts}, {yes}, :today, :today, 0, f.batch_id, :run FROM fresh f "
+            f"LEFT JOIN ticket t ON {SAME} WHERE f.n > :after AND f.n <= :upto AND t.id IS NULL"
         ),
-        {"today": ymd(run.today), "run": run.id},
+        {"today": ymd(run.today), "run": run.id, **slice_},
     )
     return int(written.rowcount)  # type: ignore[attr-defined]
 
 
-def _upgrade_hints(session: Session, run: Run) -> None:
+def _upgrade_hints(session: Session, run: Run, slice_: Mapping[str, int]) -> None:
     """Hints whose rule lights a lamp from now on get their case; their term begins today."""
-    cases = f"SELECT c.id FROM found f JOIN case_file c ON c.process = 'rectification' AND c.subject = {SUBJECT} WHERE {SAME}"
     session.execute(
         text(
-            f"UPDATE ticket AS t SET case_id = ({cases}), found_on = :today, last_run_id = :run "
-            f"WHERE t.case_id IS NULL AND EXISTS ({cases})"
+            f"UPDATE ticket AS t SET case_id = {CASE_OF}, found_on = :today, last_run_id = :run FROM fresh f "
+            f"WHERE {SAME} AND f.n > :after AND f.n <= :upto AND t.case_id IS NULL AND f.level <> 'H'"
         ),
-        {"today": ymd(run.today), "run": run.id},
+        {"today": ymd(run.today), "run": run.id, **slice_},
     )
 
 
