@@ -169,6 +169,9 @@ class _Planner:
             if len(self.plan.errors) == before:
                 self.plan.creates.append(New(place, row, drawn))
             return
+        if self.origin.key_is_new and self._is_anothers(row, stored):
+            self._refuse(number, self.key, stored[self.key], "key_taken", "已有记录使用，请填写新的编码")
+            return
         if stored["id"] in self.taken:
             label = self.dataset.fields[self.key].label
             self._refuse(
@@ -213,6 +216,12 @@ class _Planner:
             if stored and row.get(self.key) and not stored["removed_on"]:
                 stored = None  # another code for a person who is there already: a new record, which rule P08 then finds
         return stored, bool(stored and stored["removed_on"])
+
+    def _is_anothers(self, row: Row, stored: Stored) -> bool:
+        """Whether a new record's key is that of one that is there, or was in another unit: a removed one comes back to its own unit only."""
+        unit = self.dataset.unit
+        elsewhere = unit is not None and row.get(unit) != stored[self.dataset.fields[unit].column]
+        return row.get(self.key) == stored[self.key] and (stored["removed_on"] is None or elsewhere)
 
     def _compare(self, row: Row, stored: Stored, number: int) -> dict[str, tuple[Any, Any]]:
         """Field name → (old, new) of what differs. A mask that fits the stored number changes nothing."""
