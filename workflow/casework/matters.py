@@ -22,9 +22,10 @@ from workflow.engine.form import missing_fields
 from workflow.engine.judges import Facts, judge_of, judged
 from workflow.engine.judging import reaches
 from workflow.engine.registry import book, effect, guard
-from workflow.engine.steps import NewCase, open_cases
+from workflow.engine.steps import NewCase, open_cases, retitle
 from workflow.engine.verdicts import Verdict
 from workflow.errors import BadInput
+from workflow.registry.places import names_of
 from workflow.registry.tables import TABLES
 
 UNIT = TABLES["unit"].c
@@ -110,12 +111,17 @@ def open_matter(
 
 @effect("keep_form")
 def keep_form(context: StepContext) -> None:
-    """What was typed replaces what the form said; the history keeps both."""
+    """What was typed replaces what the form said, and in the title too; the history keeps both."""
     inputs, own = context.request.inputs, reaches(context.session, context.request.actor, context.step.by)
+    names = names_of(context.session, {case.unit_id for case in context.cases if case.unit_id is not None})
+    titles: dict[int, str] = {}
     for case in context.cases:
-        kept = case.data.get("form", {})
+        kept, name = case.data.get("form", {}), names.get(case.unit_id or 0, ("", ""))[1]
         values = proved_form(context.session, context.definition, inputs, on=context.today, kept=kept, may_name=own)
         context.keep(case, form=values)
+        if case.title == title_for(case.process, kept, name):
+            titles[case.id] = title_for(case.process, values, name)
+    retitle(context.session, titles)
 
 
 @guard("form_is_complete")
