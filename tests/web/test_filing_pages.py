@@ -11,6 +11,7 @@ from flask import Flask
 
 from tests.web.conftest import COUNTY, FAR, NEIGHBOUR, Town, Visitor, counted
 from tests.web.test_record_page import filled
+from workflow.access.models import Account
 from workflow.db import reading, writing
 from workflow.registry import records
 from workflow.registry.queries import find_by_key
@@ -212,6 +213,9 @@ def test_the_list_filters_counts_and_says_when_there_is_none(clerk: Visitor, tow
         "?dataset=person",
     ):
         assert f'href="{place}"' in clerk.get(f"/filings{query}").get_data(as_text=True), query
+    with reading(town.engine) as session:
+        name = session.get_one(Account, f"clerk@{COUNTY}").person_name
+    assert f"{name}（clerk@{COUNTY}）" in clerk.get("/filings").get_data(as_text=True)
     for query in ("?kind=exit", "?state=accepted", "?late=yes", "?text=P9", "?dataset=unit"):
         assert f'href="{place}"' not in clerk.get(f"/filings{query}").get_data(as_text=True), query
 

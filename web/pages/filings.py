@@ -11,6 +11,7 @@ from web.database import engine_released, session
 from web.filing_opening import ENTERED, begun_by, opening_for
 from web.identity import actor
 from web.paging import Page, argument, decode, encode
+from web.people import learn
 from web.permissions import permission
 from web.position import position
 from workflow.access.scopes import may
@@ -64,6 +65,7 @@ def page() -> Any:
         text=argument("text"),
     )
     rows, after = filings(session(), actor(), wanted, after=decode(argument("after", limit=300)))
+    learn(row.opened_by for row in rows)
     counts = counts_by_state(session(), actor(), wanted)
     total = counts.get(wanted.state, 0) if wanted.state else sum(counts.values())
     return render_template(
