@@ -433,7 +433,9 @@ def test_a_new_record_takes_no_code_that_another_holds(city: Engine) -> None:
 
 def test_a_code_that_the_platform_draws_is_not_asked_for(city: Engine) -> None:
     case_id = opened(city, new=True)
-    assert saved(city, case_id, {"person_code": "P1", "name": "李明"}).texts.get("person_code") is None
+    told = saved(city, case_id, {"person_code": "P1", "name": "李明"})
+    assert told.texts.get("person_code") is None
+    assert [(f["field"], f["says"]) for f in told.findings] == [("id_no", "「身份证号」须填写，才能认定是哪条记录")]
 
 
 def test_a_withdrawn_filing_changes_nothing(city: Engine) -> None:

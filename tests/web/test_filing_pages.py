@@ -86,8 +86,8 @@ def test_a_form_shows_old_beside_new_and_keeps_what_cannot_be_stored(clerk: Visi
     ).get_data(as_text=True)
     assert "原值：<del>张某某</del>" in page
     assert "“昨天”不是日期" in page
-    refused = clerk.post(f"{place}/edit", typed(clerk, place) | {"then": "submit"})
-    assert refused.status_code == 422
+    refused = clerk.post(f"{place}/edit", typed(clerk, place) | {"then": "submit"}, follow_redirects=True)
+    assert "还不能提交" in refused.get_data(as_text=True)
     assert "“昨天”不是日期" in refused.get_data(as_text=True)
 
 
@@ -278,3 +278,13 @@ def test_a_filing_says_the_shortest_way_and_marks_what_was_passed_and_what_is_re
     passed = head.get(place).get_data(as_text=True)
     assert "为什么办不了" not in passed
     assert "✓ 起草中" in passed
+
+
+def test_what_cannot_be_submitted_yet_stays_saved_and_says_why(clerk: Visitor) -> None:
+    place = begun(clerk)
+    sent = typed(clerk, place, name="张三丰", birth_date="1990-02-31") | {"then": "submit"}
+    assert clerk.post(f"{place}/edit", sent).headers["Location"] == place
+    page = clerk.get(place).get_data(as_text=True)
+    assert "草稿已保存，但还不能提交" in page
+    assert "张三丰" in page
+    assert "起草中" in page

@@ -261,12 +261,20 @@ class _Planner:
         if not row.get(self.key) and not self.dataset.key_pattern:
             self._refuse(number, self.key, "", "key_missing", "不能为空")
         elif not row.get(self.key) and self.dataset.identity and self.identity_of(row) is None:
-            labels = "、".join(f"「{self.dataset.fields[name].label}」" for name in self.dataset.identity)
-            self._refuse(number, self.key, "", "key_missing", f"为空时，{labels}都须填写，才能认定是哪条记录")
+            self._refuse_unknown(row, number)
         for name in self.sensitive_names:
             if row.get(name) and is_mask(row[name]):
                 self._refuse(number, name, row[name], "masked", "是掩码，新增记录须填写完整内容")
         self._check_unit(row, None, number)
+
+    def _refuse_unknown(self, row: Row, number: int) -> None:
+        """Without key and identity nobody could tell which record it is; told at what is asked for."""
+        if self.origin.key_is_new:
+            missing = next(name for name in self.dataset.identity if row.get(name) is None)
+            self._refuse(number, missing, "", "identity_missing", "须填写，才能认定是哪条记录")
+            return
+        labels = "、".join(f"「{self.dataset.fields[name].label}」" for name in self.dataset.identity)
+        self._refuse(number, self.key, "", "key_missing", f"为空时，{labels}都须填写，才能认定是哪条记录")
 
     def _check_change(self, row: Row, stored: Stored, changed: Mapping[str, Any], number: int, revived: bool) -> None:
         for name in changed:
