@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from web.route import AUTOMATIC, main_way
 from workflow.engine.definition import Definition, State, Step
 
-WIDE, HIGH, GAP = 118, 42, 76  # a state's box, and the gap between boxes
-EDGE, TRACK, LETTER = 22, 23, 11.5  # margin, height of a track, width of a Chinese letter
+WIDE, HIGH, GAP = 118, 42, 82  # a state's box at least, and the gap between boxes
+EDGE, TRACK, LETTER, LARGE = (
+    22,
+    23,
+    12.5,
+    14,
+)  # margin, height of a track, width of a Chinese letter on a wire and in a box
 TOP, BOTTOM = 0, 1
-AUTOMATIC = {"clock", "checker", "system"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Plan:
     main: list[str]
     others: list[str]
     wires: list[Wire]
+    wide: int
 
     def tracks(self, space: str) -> list[Wire]:
         """The wires of a space, one track each."""
@@ -54,13 +60,13 @@ class Plan:
         """Width and height of the whole."""
         columns = max(len(self.main), len(self.others))
         bottom = self.row_tops[BOTTOM] + HIGH if self.others else self.row_tops[TOP] + HIGH
-        return 2 * EDGE + columns * WIDE + (columns - 1) * GAP, bottom + self.height("low")
+        return 2 * EDGE + columns * self.wide + (columns - 1) * GAP, bottom + self.height("low")
 
     def spot(self, state: str) -> tuple[float, float]:
         """The upper left corner of a state's box."""
         row = self.main if state in self.main else self.others
-        shift = (max(len(self.main), len(self.others)) - len(row)) * (WIDE + GAP) / 2 if row is self.others else 0
-        return EDGE + shift + row.index(state) * (WIDE + GAP), self.row_tops[TOP if row is self.main else BOTTOM]
+        shift = (max(len(self.main), len(self.others)) - len(row)) * (self.wide + GAP) / 2 if row is self.others else 0
+        return EDGE + shift + row.index(state) * (self.wide + GAP), self.row_tops[TOP if row is self.main else BOTTOM]
 
 
 def drawn(
@@ -78,7 +84,7 @@ def drawn(
         '<path d="M0 0L10 5L0 10z" class="tip"></path></marker></defs>'
     ).format(width, height, width, height, _told(definition, position))
     boxes = (
-        _state(state, plan.spot(state.name), state.name == position, state.name in passed)
+        _state(state, plan.spot(state.name), plan.wide, state.name == position, state.name in passed)
         for state in definition.states.values()
     )
     return (
@@ -98,11 +104,10 @@ def _told(definition: Definition, position: str | None) -> str:
 
 
 def _plan(definition: Definition) -> Plan:
-    main = [definition.initial]
-    while follow := next((s.to for s in definition.steps if main[-1] in s.sources and s.to not in main), None):
-        main.append(follow)
+    main = main_way(definition)
     others = [name for name in definition.states if name not in main]
-    return Plan(main, others, list(_wires(definition, main)))
+    longest = max(len(state.title) for state in definition.states.values())
+    return Plan(main, others, list(_wires(definition, main)), max(WIDE, (longest + 2) * LARGE))
 
 
 def _wires(definition: Definition, main: list[str]) -> Iterator[Wire]:
@@ -126,7 +131,7 @@ def _straight(definition: Definition, plan: Plan, blocked: Collection[str]) -> I
     for source, target in zip(plan.main, plan.main[1:], strict=False):
         steps = [s for s in definition.steps if s.to == target and source in s.sources]
         x, y = plan.spot(source)
-        start, end, middle = x + WIDE, x + WIDE + GAP - 2, y + HIGH / 2
+        start, end, middle = x + plan.wide, x + plan.wide + GAP - 2, y + HIGH / 2
         yield _path(f"M{start:.0f} {middle:.0f}H{end:.0f}", all(set(s.by) <= AUTOMATIC for s in steps))
         stopped = bool(steps) and all(s.do in blocked for s in steps)
         yield _label("／".join(s.title for s in steps), (start + end) / 2, middle - 11, stopped)
@@ -139,7 +144,7 @@ def _wired(plan: Plan, blocked: Collection[str]) -> Iterator[Markup]:
 
     def port(state: str, space: str) -> float:
         used[state, space] += 1
-        return plan.spot(state)[0] + WIDE * used[state, space] / (ends[state, space] + 1)
+        return plan.spot(state)[0] + plan.wide * used[state, space] / (ends[state, space] + 1)
 
     for space in ("up", "mid", "low"):
         for number, wire in enumerate(plan.tracks(space)):
@@ -198,7 +203,7 @@ def _label(title: str, x: float, y: float, stopped: bool = False) -> Markup:
     ).format(x - wide / 2, y - 8, wide, x, y + 4, "do do-stopped" if stopped else "do", title)
 
 
-def _state(state: State, spot: tuple[float, float], here: bool, passed: bool) -> Markup:
+def _state(state: State, spot: tuple[float, float], wide: int, here: bool, passed: bool) -> Markup:
     names = f"state state-{state.light}" + (" state-final" if state.final else "") + (" state-here" if here else "")
     names += " state-passed" if passed and not here else ""
     x, y = spot
@@ -206,4 +211,4 @@ def _state(state: State, spot: tuple[float, float], here: bool, passed: bool) ->
     return Markup(
         '<g class="{}"><rect x="{:.0f}" y="{:.0f}" width="{}" height="{}" rx="8"></rect>'
         '<text x="{:.0f}" y="{:.0f}">{}</text></g>'
-    ).format(names, x, y, WIDE, HIGH, x + WIDE / 2, y + HIGH / 2 + 5, title)
+    ).format(names, x, y, wide, HIGH, x + wide / 2, y + HIGH / 2 + 5, title)

@@ -31,7 +31,7 @@ from workflow.errors import BadInput, Conflict, NotAllowed, NotFound, Refused
 from workflow.registry.dictionary import code_of
 from workflow.registry.history import versions
 from workflow.registry.queries import Record, find_by_key
-from workflow.registry.records import write
+from workflow.registry.records import remove, write
 
 MON, TUE, WED, NEXT_MON, NEXT_TUE = (date(2026, 3, day) for day in (2, 3, 4, 9, 10))
 OFFICE, OTHER = 1, 2
@@ -400,6 +400,42 @@ def test_nobody_is_filed_into_another_unit(city: Engine) -> None:
     case_id = opened(city)
     with pytest.raises(BadInput, match="调出单位办理出编登记"):
         saved(city, case_id, {"unit": "330200102"})
+
+
+def test_a_draft_knows_nobody_of_a_unit_that_its_drafter_does_not_act_for(city: Engine) -> None:
+    with writing(city) as session:
+        office: dict[str, Any] = {"by": "office", "now": at(MON), "may_write_locked": True, "may_create": True}
+        write(session, "person", [{"person_code": "P2", "name": "赵某某", "unit": OTHER}], **office)
+        case_id = open_filing(session, Opening("position", OFFICE), actor=CLERK, now=at(TUE))
+    for key in ("P2", "P9"):
+        told = saved(city, case_id, {"person": key, "name": "科长"})
+        assert [f["says"] for f in told.findings] == [f"「人员」没有编码为“{key}”的实有人员"]
+        assert "赵某某" not in str(told.lines)
+    assert "王小明" in str(saved(city, case_id, {"person": "P1"}).lines)
+
+
+def test_a_new_record_takes_no_code_that_another_holds(city: Engine) -> None:
+    office: dict[str, Any] = {"by": "office", "now": at(MON), "may_write_locked": True, "may_create": True}
+    with writing(city) as session:
+        rooms = [
+            {"inner_org_code": f"N{n}", "name": "财务科", "unit": unit}
+            for n, unit in ((2, OTHER), (3, OTHER), (4, OFFICE))
+        ]
+        ids = write(session, "inner_org", rooms, **office).ids
+        remove(session, "inner_org", [ids[1], ids[2]], by="office", now=at(MON))
+        case_id = open_filing(session, Opening("inner_org", OFFICE), actor=CLERK, now=at(TUE))
+    for key, taken in {"N1": True, "N2": True, "N3": True, "N4": False, "N5": False}.items():
+        told = saved(city, case_id, {"inner_org_code": key, "name": "人事科"})
+        assert [f["says"] for f in told.findings if f["field"] == "inner_org_code"] == [
+            "「内设机构编码」已有记录使用，请填写新的编码"
+        ] * taken, key
+
+
+def test_a_code_that_the_platform_draws_is_not_asked_for(city: Engine) -> None:
+    case_id = opened(city, new=True)
+    told = saved(city, case_id, {"person_code": "P1", "name": "李明"})
+    assert told.texts.get("person_code") is None
+    assert [(f["field"], f["says"]) for f in told.findings] == [("id_no", "「身份证号」须填写，才能认定是哪条记录")]
 
 
 def test_a_withdrawn_filing_changes_nothing(city: Engine) -> None:

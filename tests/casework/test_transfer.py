@@ -123,6 +123,13 @@ def test_the_person_stands_in_the_other_unit_and_the_old_post_is_ended(city: Eng
         ]  # fmt: skip
 
 
+def test_the_title_follows_the_form(city: Engine, now: datetime) -> None:
+    case_id = opened(city, now)
+    form = case(city, case_id).data["form"]
+    step(city, case_id, "edit", f"clerk@{OLD}", now, inputs=form | {"person": "P00000002", "receiver": NOISE})
+    assert case(city, case_id).title == f"人员划转：P00000002（示例局{OLD} → {NOISE}）"
+
+
 def test_both_sides_see_it_all_along_and_a_third_does_not(city: Engine, now: datetime) -> None:
     case_id = opened(city, now)
     assert [seen(city, code, case_id) for code in (OLD, NEW, NOISE)] == [True, False, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -129,6 +130,14 @@ def test_a_case_takes_at_most_twelve_statements_in_every_state(
                 assert people[number].get(path).status_code == 200
             taken[f"{do}, {path}, person {number}"] = len(statements)
     assert max(taken.values()) <= 12, taken
+
+
+def test_the_step_along_the_main_way_stands_out(town: Town, applied: int, reviewer: Visitor) -> None:
+    went(town, applied, *ROAD[: ROAD.index("endorse")])
+    page = reviewer.get(f"/cases/{applied}").get_data(as_text=True)
+    assert re.findall(r'btn-primary btn-sm" type="submit" data-confirm="确定办理“(.*?)”', page) == ["处室审核同意"]
+    assert "● 待处室审核" in page
+    assert re.search(r"待处室审核</li><li[^>]*>待室务会</li>", page)
 
 
 def test_a_case_of_a_suspended_unit_takes_at_most_twelve_statements(

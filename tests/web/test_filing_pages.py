@@ -11,6 +11,7 @@ from flask import Flask
 
 from tests.web.conftest import COUNTY, FAR, NEIGHBOUR, Town, Visitor, counted
 from tests.web.test_record_page import filled
+from workflow.access.models import Account
 from workflow.db import reading, writing
 from workflow.registry import records
 from workflow.registry.queries import find_by_key
@@ -85,8 +86,8 @@ def test_a_form_shows_old_beside_new_and_keeps_what_cannot_be_stored(clerk: Visi
     ).get_data(as_text=True)
     assert "原值：<del>张某某</del>" in page
     assert "“昨天”不是日期" in page
-    refused = clerk.post(f"{place}/edit", typed(clerk, place) | {"then": "submit"})
-    assert refused.status_code == 422
+    refused = clerk.post(f"{place}/edit", typed(clerk, place) | {"then": "submit"}, follow_redirects=True)
+    assert "还不能提交" in refused.get_data(as_text=True)
     assert "“昨天”不是日期" in refused.get_data(as_text=True)
 
 
@@ -212,6 +213,9 @@ def test_the_list_filters_counts_and_says_when_there_is_none(clerk: Visitor, tow
         "?dataset=person",
     ):
         assert f'href="{place}"' in clerk.get(f"/filings{query}").get_data(as_text=True), query
+    with reading(town.engine) as session:
+        name = session.get_one(Account, f"clerk@{COUNTY}").person_name
+    assert f"{name}（clerk@{COUNTY}）" in clerk.get("/filings").get_data(as_text=True)
     for query in ("?kind=exit", "?state=accepted", "?late=yes", "?text=P9", "?dataset=unit"):
         assert f'href="{place}"' not in clerk.get(f"/filings{query}").get_data(as_text=True), query
 
@@ -274,3 +278,13 @@ def test_a_filing_says_the_shortest_way_and_marks_what_was_passed_and_what_is_re
     passed = head.get(place).get_data(as_text=True)
     assert "为什么办不了" not in passed
     assert "✓ 起草中" in passed
+
+
+def test_what_cannot_be_submitted_yet_stays_saved_and_says_why(clerk: Visitor) -> None:
+    place = begun(clerk)
+    sent = typed(clerk, place, name="张三丰", birth_date="1990-02-31") | {"then": "submit"}
+    assert clerk.post(f"{place}/edit", sent).headers["Location"] == place
+    page = clerk.get(place).get_data(as_text=True)
+    assert "草稿已保存，但还不能提交" in page
+    assert "张三丰" in page
+    assert "起草中" in page

@@ -10,8 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from tests.web.conftest import CITY, COUNTY, FAR, NEIGHBOUR, SCHOOL, UNITS, Town, Visitor
-from workflow.access.scopes import actor_named
+from tests.web.test_filing_pages import begun, steps_of
+from tests.web.test_filing_pages import typed as fields_of
+from workflow.access.scopes import actor_named, readable
 from workflow.casework.handling_models import BulkRow
+from workflow.casework.models import Filing
 from workflow.db import reading, writing
 from workflow.insight.editing import typed
 from workflow.registry import records
@@ -95,6 +98,37 @@ def test_a_reference_names_nobody_out_of_scope(town: Town, clerk: Visitor, revie
         assert (told.get("errors", [{}])[0].get("field") == "person") == (not there), (key, told)
 
 
+def test_a_draft_knows_nobody_out_of_scope(town: Town, clerk: Visitor) -> None:
+    for key in ("P00000004", "P00000005", "P99999999"):
+        place = begun(clerk, dataset="position", unit=COUNTY, person=key)
+        sent = fields_of(clerk, place, name="副科长")
+        assert clerk.post(f"{place}/edit", sent).status_code == 302
+        for page in (place, f"{place}/edit"):
+            assert f"没有编码为“{key}”的实有人员" in clerk.get(page).get_data(as_text=True), page
+        values = {"person": key, "name": "副科长"}
+        sent = {"dataset": "position", "unit": COUNTY, "values": values}
+        case = clerk.client.post("/api/v1/cases/filing", json=sent).get_json()["case"]
+        with reading(town.engine) as session:
+            told = session.get_one(Filing, case).findings
+        assert [one["says"] for one in told] == [f"「人员」没有编码为“{key}”的实有人员"]
+
+
+def test_a_transfer_names_only_people_of_the_drafters_own_units(clerk: Visitor) -> None:
+    form = {"unit": COUNTY, "receiver": NEIGHBOUR}
+    opened = clerk.post("/matters/transfer", form | {"person": "P00000002"})
+    assert opened.status_code == 302
+    api = f"/api/v1{opened.location}/steps/edit"
+    for key in ("P00000004", "P00000005", "P99999999"):
+        unknown, version = f"没有编码为 {key} 的实有人员", steps_of(clerk, opened.location)
+        edited = clerk.post(f"{opened.location}/steps/edit", form | version | {"person": key})
+        for answer in (clerk.post("/matters/transfer", form | {"person": key}), edited):
+            assert (answer.status_code, unknown in answer.get_data(as_text=True)) == (400, True)
+        told = clerk.client.post(api, json={"inputs": {"person": key, "receiver": NEIGHBOUR}})
+        assert (told.status_code, told.get_json()["detail"]) == (400, f"「人员」{unknown}")
+    kept = clerk.client.post(api, json={"inputs": {"person": "P00000003", "receiver": NEIGHBOUR}})
+    assert kept.get_json()["data"]["form"]["person"] == "P00000003"
+
+
 def test_a_reference_that_stands_there_already_stays(town: Town, now: datetime, reviewer: Visitor) -> None:
     office: dict[str, Any] = {"by": "reviewer", "now": now, "may_write_locked": True, "may_create": True}
     with writing(town.engine) as session:
@@ -103,9 +137,10 @@ def test_a_reference_that_stands_there_already_stays(town: Town, now: datetime, 
         records.write(session, "position", [post], **office)
         with_it = find_by_key(session, "position", "Z1")
         assert with_it is not None
-        actor = actor_named(session, "reviewer@330282", now)
+        may_read = readable(session, actor_named(session, "reviewer@330282", now))
         fields = {"person": dictionary()["position"].fields["person"]}
         found = [
-            typed(session, fields, {"person": "P00000005"}, actor=actor, held=held) for held in (None, with_it.values)
+            typed(session, fields, {"person": "P00000005"}, may_name=may_read, held=held)
+            for held in (None, with_it.values)
         ]
     assert [bool(one.faults) for one in found] == [True, False]

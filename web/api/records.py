@@ -11,6 +11,7 @@ from web.database import session
 from web.identity import actor
 from web.paging import argument, day_argument, decode
 from web.permissions import permission
+from workflow.access.scopes import readable
 from workflow.errors import BadInput, NotAllowed, NotFound, Refused, UnknownUnit
 from workflow.insight import editing
 from workflow.insight.lamps import View, view
@@ -124,7 +125,9 @@ def _stored(described: DataSet, values: dict[str, str], record: Record | None) -
     unknown = {
         name: "没有这个字段，或由平台自动生成" for name in values if name not in fields and name != described.key
     }
-    typed = editing.typed(session(), fields, values, actor=actor(), held=record.values if record else None)
+    typed = editing.typed(
+        session(), fields, values, may_name=readable(session(), actor()), held=record.values if record else None
+    )
     place = described.unit or ("parent" if record is None else "")
     if values.get(place) and not view(session(), actor()).sees(typed.values.get(place, 0)):
         raise UnknownUnit(errors=[{"field": place}])  # before any other fault, which would tell the two apart

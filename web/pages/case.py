@@ -11,6 +11,7 @@ from web.identity import actor
 from web.pages.matters import options_of
 from web.permissions import permission
 from web.position import position
+from web.route import Route
 from web.typed_forms import sent_fields
 from web.uploads import sent_upload
 from workflow.access.substitution import take_step_as
@@ -50,19 +51,28 @@ def page(case_id: int) -> Any:
     ticket = shown.ticket
     rule = rule_named(ticket.rule_id, ticket.dataset) if ticket else None
     says = said(rule, ticket.part, ticket.facts) if ticket and rule else ""
+    place = position(shown.definition, shown.case.state, shown.steps, shown.history)
     return render_template(
         "case/page.html",
         shown=shown,
         backs=_ways_back(shown),
-        forward=next((step for step in shown.steps if step.do not in ASIDE), None),
+        forward=_forward(shown, place["route"]),
         says=says,
-        **position(shown.definition, shown.case.state, shown.steps, shown.history),
+        **place,
         lines=shown_form(session(), shown.definition.form, shown.case.data.get("form", {})),
         bond=bond_of(session(), case_id) if shown.case.process == "report_request" else None,
         ties=linked(session(), actor(), case_id),
         **_of_process(shown),
         options_of=options_of,
     )
+
+
+def _forward(shown: CasePage, way: Route) -> OpenStep | None:
+    """The step that stands out: the one along the main way, else the first that leads on at all."""
+    onward = [step for step in shown.steps if step.do not in ASIDE]
+    next_stop = way.ahead[0].name if way.ahead else ""
+    along = (step for step in onward if shown.definition.rows[shown.case.state, step.do].to == next_stop)
+    return next(along, onward[0] if onward else None)
 
 
 def _ways_back(shown: CasePage) -> list[OpenStep]:

@@ -11,6 +11,7 @@ from web.database import engine_released, session
 from web.filing_opening import ENTERED, begun_by, opening_for
 from web.identity import actor
 from web.paging import Page, argument, decode, encode
+from web.people import learn
 from web.permissions import permission
 from web.position import position
 from workflow.access.scopes import may
@@ -37,7 +38,7 @@ from workflow.engine.models import Case
 from workflow.engine.registry import book
 from workflow.engine.steps import require_moved
 from workflow.engine.verdicts import Verdict
-from workflow.errors import BadInput, NotAllowed, NotFound
+from workflow.errors import BadInput, NotAllowed, NotFound, Refused
 from workflow.insight.case import steps_of
 from workflow.insight.lamps import view
 from workflow.insight.tickets import ticket_row
@@ -64,6 +65,7 @@ def page() -> Any:
         text=argument("text"),
     )
     rows, after = filings(session(), actor(), wanted, after=decode(argument("after", limit=300)))
+    learn(row.opened_by for row in rows)
     counts = counts_by_state(session(), actor(), wanted)
     total = counts.get(wanted.state, 0) if wanted.state else sum(counts.values())
     return render_template(
@@ -152,7 +154,7 @@ def save(case_id: int) -> Any:
         session().rollback()
         return _form(*_readable(case_id), given=request.form, faults=faults, says=bad.says), 422
     if request.form.get("then") == "submit":
-        return _taken(case_id, "submit", f"已提交，待单位负责人确认。{_lateness(filing)}")
+        return _submitted(case_id, filing)
     blocked = sum(1 for f in filing.findings if f["blocks"])
     flash(
         f"草稿已保存。{f'有 {blocked} 项阻断问题须先改正。' if blocked else '校验没有阻断问题。'}",
@@ -160,6 +162,16 @@ def save(case_id: int) -> Any:
     )
     there = "filings.one" if request.form.get("then") == "look" else "filings.edit"
     return redirect(url_for(there, case_id=case_id))
+
+
+def _submitted(case_id: int, filing: Filing) -> Any:
+    """Submits what was just saved; where that is refused, the draft stays saved and its page says what stands against it."""
+    try:
+        with session().begin_nested():
+            return _taken(case_id, "submit", f"已提交，待单位负责人确认。{_lateness(filing)}")
+    except Refused as refused:
+        flash(f"草稿已保存，但还不能提交：{refused.says}", "refused")
+        return redirect(url_for("filings.one", case_id=case_id))
 
 
 @bp.post("/filings/<int:case_id>/autosave")

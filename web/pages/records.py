@@ -13,7 +13,7 @@ from web.pages.roster import described_as
 from web.paging import argument, day_argument
 from web.permissions import permission
 from web.record_form import form, sent_day, sent_version
-from workflow.access.scopes import may, require
+from workflow.access.scopes import may, readable, require
 from workflow.access.substitution import opener
 from workflow.casework.filing_drafting import may_file
 from workflow.errors import BadInput, Conflict, NotAllowed, Refused
@@ -139,7 +139,9 @@ def _require_create(described: DataSet) -> None:
 
 
 def _save(dataset: DataSet, record: Record | None, fields: dict[str, Field], actions: set[str]) -> Any:
-    typed = editing.typed(session(), fields, request.form, actor=actor(), held=record.values if record else None)
+    typed = editing.typed(
+        session(), fields, request.form, may_name=readable(session(), actor()), held=record.values if record else None
+    )
     if typed.faults:
         return form(dataset, record, fields, given=request.form, faults=typed.faults), 422
     before = editing.judged(session(), dataset.name, record.id, g.today) if record else []

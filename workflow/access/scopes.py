@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -275,6 +275,11 @@ def may(actor: Actor, action: str) -> bool:
 def may_at(session: Session, actor: Actor, action: str, unit_id: int) -> bool:
     """Whether the action is allowed at that unit."""
     return bool(session.scalar(select(in_scope(actor, action, literal(unit_id)))))
+
+
+def readable(session: Session, actor: Actor) -> Callable[[int], bool]:
+    """Whether a unit's records may be read."""
+    return lambda unit_id: may_at(session, actor, "record.read", unit_id)
 
 
 def require(session: Session, actor: Actor, action: str, unit_id: int | None) -> None:

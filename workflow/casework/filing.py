@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -58,8 +58,9 @@ def kind_of(dataset: str, *, new: bool, leaving: bool) -> str:
 
 
 def fields_of(dataset: DataSet, *, new: bool) -> dict[str, Field]:
-    """The fields that a filing may change: all but derived ones, locked ones included; the key only at first entry."""
-    return writable_fields(dataset, WRITES, new=new)
+    """The fields that a filing may change: all but derived ones, locked ones included; the key at first entry where none is drawn."""
+    fields = writable_fields(dataset, WRITES, new=new)
+    return {name: f for name, f in fields.items() if name != dataset.key or not dataset.key_pattern}
 
 
 def id_field(dataset: DataSet) -> Field | None:
@@ -106,11 +107,14 @@ def shown_texts(filing: Filing) -> dict[str, str]:
     return texts
 
 
-def content_of(session: Session, filing: Filing, record: Record | None) -> Content:
-    """What the filing would write over the record as it is now."""
+def content_of(
+    session: Session, filing: Filing, record: Record | None, may_name: Callable[[int], bool] | None = None
+) -> Content:
+    """What the filing would write over the record as it is now. `may_name`: unit id → whether the drafter may name its records."""
     dataset = dictionary()[filing.dataset]
     fields = fields_of(dataset, new=record is None)
-    found = typed(session, fields, typed_texts(filing))
+    held = record.values if record else None
+    found = typed(session, fields, typed_texts(filing), may_name=may_name, held=held)
     content = Content(faults=found.faults)
     old = _display(session, dataset, record.values if record else {})
     new = _display(session, dataset, found.values)

@@ -32,7 +32,7 @@ from workflow.casework.models import Filing
 from workflow.clock import SHANGHAI, business_date
 from workflow.engine.actors import Actor
 from workflow.engine.context import CaseRow
-from workflow.engine.judging import may_act
+from workflow.engine.judging import may_act, reaches
 from workflow.engine.models import CASE
 from workflow.engine.registry import book
 from workflow.engine.steps import NewCase, lock_cases, open_cases, require_moved, take_step
@@ -87,7 +87,7 @@ def open_filing(
     )  # fmt: skip
     session.add(filing)
     if filing.texts:
-        check_filing(session, filing, now)
+        check_filing(session, filing, actor, now)
     session.flush()
     return case_id
 
@@ -161,7 +161,7 @@ def save_draft(
     _keep_basis(session, case, filing, form, now, {"actor": actor, "on_behalf_of": on_behalf_of})
     _touched(filing, actor, now, on_behalf_of)
     if check:
-        check_filing(session, filing, now)
+        check_filing(session, filing, actor, now)
     session.flush()
     return filing
 
@@ -251,10 +251,14 @@ def _day(text: str, label: str) -> date | None:
         raise BadInput(f"{label}“{text[:20]}”不是 YYYY-MM-DD 格式") from None
 
 
-def check_filing(session: Session, filing: Filing, now: datetime) -> None:
-    """Has the rules judge the record as it would be, and keeps what they said with the filing (办法9); nothing is written to the register."""
+def check_filing(session: Session, filing: Filing, actor: Actor, now: datetime) -> None:
+    """Has the rules judge the record as it would be, and keeps what they said with the filing (办法9); nothing is written to the register.
+
+    What the drafter may not see is unknown to the draft.
+    """
     record = find_by_id(session, filing.dataset, filing.record_id) if filing.record_id else None
-    content = content_of(session, filing, record)
+    own = reaches(session, actor, book().process(PROCESS).opened_by)
+    content = content_of(session, filing, record, own)
     filing.lines = content.lines
     filing.kind = _kind(filing, record, content)
     faults = [_told(Finding("", "B", name, why, ""), blocks=True) for name, why in content.faults.items()]
@@ -289,6 +293,7 @@ def _judged_as_if(
             now=now,
             may_write_locked=True,
             may_create=True,
+            key_is_new=record is None,
             trial=True,
         )
         after = judged(session, filing.dataset, written.ids[0], today)
@@ -338,7 +343,7 @@ def adopt_corrections(
         filing.auto = {**filing.auto, proposal.field: proposal.rule}
     if taken:
         _touched(filing, actor, now, on_behalf_of)
-        check_filing(session, filing, now)
+        check_filing(session, filing, actor, now)
     return taken
 
 
@@ -350,7 +355,7 @@ def rebase(session: Session, case_id: int, *, actor: Actor, now: datetime, on_be
         raise Refused("记录已移除，不能填报变更；请撤回本填报")
     filing.base_version = record.version
     _touched(filing, actor, now, on_behalf_of)
-    check_filing(session, filing, now)
+    check_filing(session, filing, actor, now)
     return filing
 
 

@@ -128,6 +128,7 @@ def _written(
         "case_id": case.id,
         "may_write_locked": True,
         "may_create": record is None,
+        "key_is_new": record is None,
     }
     typed, auto = _split(filing, record, content)
     parts: list[tuple[dict[str, Any], dict[str, Any]]] = (

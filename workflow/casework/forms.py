@@ -32,18 +32,20 @@ class Line:
 
 
 def typed_form(
-    session: Session, fields: Iterable[FormField], texts: Mapping[str, Any], *, on: date, kept: Mapping[str, Any]
-) -> dict[str, Any]:
+    session: Session, fields: Iterable[FormField], texts: Mapping[str, Any], *, on: date, kept: Mapping[str, Any],
+    may_name: Callable[[int], bool],
+) -> dict[str, Any]:  # fmt: skip
     """The values of a form as typed; what is left empty is left out, what is not asked for is dropped.
 
-    `kept`: the values so far; files are added to those there, less the digests under `_drop`.
+    `kept`: the values so far; files are added to those there, less the digests under `_drop`. `may_name`: unit id → whether who
+    types may name its records; the code of another is told as one that nobody has.
     Raises BadInput with every field and its fault; completeness is a guard of its own.
     """
     values: dict[str, Any] = {}
     faults: list[dict[str, str]] = []
     for each in fields:
         try:
-            value = _typed(session, each, texts, on, kept)
+            value = _typed(session, each, texts, on, kept, may_name)
         except Fault as fault:
             faults.append({"field": each.name, "label": each.label, "message": f"「{each.label}」{fault}"})
             continue
@@ -55,7 +57,10 @@ def typed_form(
     return {name: value for name, value in values.items() if name in asked}
 
 
-def _typed(session: Session, f: FormField, texts: Mapping[str, Any], on: date, kept: Mapping[str, Any]) -> Any:
+def _typed(
+    session: Session, f: FormField, texts: Mapping[str, Any], on: date, kept: Mapping[str, Any],
+    may_name: Callable[[int], bool],
+) -> Any:  # fmt: skip
     given = texts.get(f.name)
     if f.type == "files":
         dropped = set(texts.get("_drop", ()))
@@ -65,7 +70,9 @@ def _typed(session: Session, f: FormField, texts: Mapping[str, Any], on: date, k
     if f.type in PLAIN:
         return plain_value(f, str(given))
     text = plain_value(FormField(f.name, f.label), str(given))
-    return None if text is None else _LOOKED_UP[f.type](session, f, text, on)
+    if text is None:
+        return None
+    return _record(session, f, text, may_name) if f.type == "record" else _LOOKED_UP[f.type](session, f, text, on)
 
 
 def _process(_session: Session, _f: FormField, text: str, _on: date) -> str:
@@ -89,17 +96,20 @@ def _unit(session: Session, _f: FormField, text: str, _on: date) -> str:
     return text
 
 
-def _record(session: Session, f: FormField, text: str, _on: date) -> str:
+def _record(session: Session, f: FormField, text: str, may_name: Callable[[int], bool]) -> str:
     dataset = dictionary()[f.dataset or ""]
     table = TABLES[dataset.name].c
-    if session.scalar(select(table.id).where(table[dataset.key] == text, table.removed_on.is_(None))) is None:
+    unit_id = session.scalar(select(table.unit_id).where(table[dataset.key] == text, table.removed_on.is_(None)))
+    if unit_id is None or not may_name(unit_id):
         raise Fault(f"没有编码为 {text[:40]} 的{dataset.title}")
     return text
 
 
 _LOOKED_UP: dict[str, Callable[[Session, FormField, str, date], Any]] = {
-    "process": _process, "code": _code, "unit": _unit, "record": _record,
-}  # fmt: skip
+    "process": _process,
+    "code": _code,
+    "unit": _unit,
+}
 
 
 def shown_form(session: Session, fields: Iterable[FormField], values: Mapping[str, Any]) -> list[Line]:

@@ -20,10 +20,12 @@ from workflow.engine.context import StepContext
 from workflow.engine.definition import Definition
 from workflow.engine.form import missing_fields
 from workflow.engine.judges import Facts, judge_of, judged
+from workflow.engine.judging import reaches
 from workflow.engine.registry import book, effect, guard
-from workflow.engine.steps import NewCase, open_cases
+from workflow.engine.steps import NewCase, open_cases, retitle
 from workflow.engine.verdicts import Verdict
 from workflow.errors import BadInput
+from workflow.registry.places import names_of
 from workflow.registry.tables import TABLES
 
 UNIT = TABLES["unit"].c
@@ -45,10 +47,11 @@ def checks_form(process: str) -> Callable[[Checked], Checked]:
 
 
 def proved_form(
-    session: Session, definition: Definition, texts: Mapping[str, Any], *, on: date, kept: Mapping[str, Any]
-) -> dict[str, Any]:
+    session: Session, definition: Definition, texts: Mapping[str, Any], *, on: date, kept: Mapping[str, Any],
+    may_name: Callable[[int], bool],
+) -> dict[str, Any]:  # fmt: skip
     """The values of a process's form as typed. Raises BadInput with every field and its fault."""
-    values = typed_form(session, definition.form, texts, on=on, kept=kept)
+    values = typed_form(session, definition.form, texts, on=on, kept=kept, may_name=may_name)
     check = _CHECKS.get(definition.process)
     labels = {f.name: f.label for f in definition.form}
     faults = [
@@ -97,7 +100,8 @@ def open_matter(
     if not definition.form:
         raise BadInput(f"“{definition.title}”不由表单发起")
     today = business_date(now)
-    values = proved_form(session, definition, texts, on=today, kept={})
+    own = reaches(session, actor, definition.opened_by)
+    values = proved_form(session, definition, texts, on=today, kept={}, may_name=own)
     name = session.scalar(select(UNIT.name).where(UNIT.id == unit_id)) if unit_id is not None else ""
     subject = f"{today.year}-{next_number(session, process, today.year):04d}"
     facts = {**(data or {}), "form": values}
@@ -107,12 +111,17 @@ def open_matter(
 
 @effect("keep_form")
 def keep_form(context: StepContext) -> None:
-    """What was typed replaces what the form said; the history keeps both."""
+    """What was typed replaces what the form said, and in the title too; the history keeps both."""
+    inputs, own = context.request.inputs, reaches(context.session, context.request.actor, context.step.by)
+    names = names_of(context.session, {case.unit_id for case in context.cases if case.unit_id is not None})
+    titles: dict[int, str] = {}
     for case in context.cases:
-        kept = case.data.get("form", {})
-        inputs = context.request.inputs
-        values = proved_form(context.session, context.definition, inputs, on=context.today, kept=kept)
+        kept, name = case.data.get("form", {}), names.get(case.unit_id or 0, ("", ""))[1]
+        values = proved_form(context.session, context.definition, inputs, on=context.today, kept=kept, may_name=own)
         context.keep(case, form=values)
+        if case.title == title_for(case.process, kept, name):
+            titles[case.id] = title_for(case.process, values, name)
+    retitle(context.session, titles)
 
 
 @guard("form_is_complete")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -123,6 +123,11 @@ def may_act(session: Session, actor: Actor, roles: Sequence[str], units: Set[int
     for role in held:
         reached = reached | actor.reach(session, role, units)
     return bool(held), reached
+
+
+def reaches(session: Session, actor: Actor, roles: Sequence[str]) -> Callable[[int], bool]:
+    """Whether the actor holds one of the roles for a unit: whose records a draft in that role may name."""
+    return lambda unit_id: unit_id in may_act(session, actor, roles, {unit_id})[1]
 
 
 def _needs(context: StepContext) -> list[Verdict]:

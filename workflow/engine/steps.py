@@ -394,6 +394,12 @@ def note_due(session: Session, case_ids: Collection[int]) -> None:
     noting_due(shape).run(session, {"ids": chosen})
 
 
+def retitle(session: Session, titles: Mapping[int, str]) -> None:
+    """Gives cases (id → title) the titles that follow from their forms as they are now."""
+    for case_id, title in titles.items():
+        session.execute(update(CASE).where(CASE.c.id == case_id).values(title=title))
+
+
 def move_to_unit(session: Session, case_ids: Collection[int], unit_id: int) -> None:
     """Notes that the cases now concern another unit (their record moved); state and timers stay."""
     session.execute(update(CASE).where(among(session, CASE.c.id, case_ids)).values(unit_id=unit_id))

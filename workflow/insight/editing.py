@@ -5,13 +5,13 @@ Called inside the request's write transaction; never commits.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import literal, or_, select, text
+from sqlalchemy import literal, select, text
 from sqlalchemy.orm import Session
 
 from workflow.access.scopes import Actor, in_scope, may, visible_units
@@ -83,13 +83,13 @@ def typed(
     fields: Mapping[str, Field],
     form: Mapping[str, str],
     *,
-    actor: Actor | None = None,
+    may_name: Callable[[int], bool] | None = None,
     held: Mapping[str, Any] | None = None,
 ) -> Typed:
     """The form's text as stored values, references looked up by key; what cannot be stored is told by field.
 
-    With `actor` a reference may name units everywhere, other records only within the person's scope or where they are `held`
-    already (field → id): whoever may name a record is shown its name.
+    A reference may name units everywhere, other records only where `may_name` says so of their unit (None: all) or where they are
+    `held` already (field → id): whoever may name a record is shown its name.
     """
     result = Typed()
     for name, f in fields.items():
@@ -98,23 +98,23 @@ def typed(
         try:
             value = converter(f)(form[name])
             there = (held or {}).get(name)
-            result.values[name] = _referred(session, f, value, actor, there) if f.type == "ref" and value else value
+            result.values[name] = _referred(session, f, value, may_name, there) if f.type == "ref" and value else value
         except BadValue as bad:
             result.faults[name] = f"「{f.label}」{bad.says}"
     return result
 
 
-def _referred(session: Session, f: Field, key: str, actor: Actor | None, held: int | None) -> int:
+def _referred(session: Session, f: Field, key: str, may_name: Callable[[int], bool] | None, held: int | None) -> int:
     assert f.ref is not None
     key = key.split("（")[-1].rstrip("）").strip()
     table = TABLES[f.ref].c
-    wanted = select(table.id).where(table[dictionary()[f.ref].key] == key, table.removed_on.is_(None))
-    if actor is not None and f.ref != "unit":
-        wanted = wanted.where(or_(in_scope(actor, "record.read", table.unit_id), table.id == held))
-    found = session.scalar(wanted)
-    if found is None:
+    owner = table.id if f.ref == "unit" else table.unit_id
+    wanted = select(table.id, owner).where(table[dictionary()[f.ref].key] == key, table.removed_on.is_(None))
+    found = session.execute(wanted).one_or_none()
+    named = found is not None and (may_name is None or f.ref == "unit" or found[0] == held or may_name(found[1]))
+    if found is None or not named:
         raise BadValue("reference", f"没有编码为“{key}”的{dictionary()[f.ref].title}")
-    return int(found)
+    return int(found[0])
 
 
 def judged(session: Session, dataset: str, record_id: int, today: date) -> list[Finding]:

@@ -27,6 +27,7 @@ class Origin:
     batch_id: int | None = None
     may_write_locked: bool = False
     may_create: bool | None = None  # None: as the data set's create_by says, office meaning may_write_locked
+    key_is_new: bool = False  # a key given for a new record must not be another record's
     units: Collection[int] | None = None  # ids of the units whose records may be written; None: all
     trial: bool = (
         False  # the write is taken back at once: what depends on other records is asked again when it is meant

@@ -169,6 +169,9 @@ class _Planner:
             if len(self.plan.errors) == before:
                 self.plan.creates.append(New(place, row, drawn))
             return
+        if self.origin.key_is_new and self._is_anothers(row, stored):
+            self._refuse(number, self.key, stored[self.key], "key_taken", "已有记录使用，请填写新的编码")
+            return
         if stored["id"] in self.taken:
             label = self.dataset.fields[self.key].label
             self._refuse(
@@ -214,6 +217,12 @@ class _Planner:
                 stored = None  # another code for a person who is there already: a new record, which rule P08 then finds
         return stored, bool(stored and stored["removed_on"])
 
+    def _is_anothers(self, row: Row, stored: Stored) -> bool:
+        """Whether a new record's key is that of one that is there, or was in another unit: a removed one comes back to its own unit only."""
+        unit = self.dataset.unit
+        elsewhere = unit is not None and row.get(unit) != stored[self.dataset.fields[unit].column]
+        return row.get(self.key) == stored[self.key] and (stored["removed_on"] is None or elsewhere)
+
     def _compare(self, row: Row, stored: Stored, number: int) -> dict[str, tuple[Any, Any]]:
         """Field name → (old, new) of what differs. A mask that fits the stored number changes nothing."""
         changed: dict[str, tuple[Any, Any]] = {}
@@ -252,12 +261,20 @@ class _Planner:
         if not row.get(self.key) and not self.dataset.key_pattern:
             self._refuse(number, self.key, "", "key_missing", "不能为空")
         elif not row.get(self.key) and self.dataset.identity and self.identity_of(row) is None:
-            labels = "、".join(f"「{self.dataset.fields[name].label}」" for name in self.dataset.identity)
-            self._refuse(number, self.key, "", "key_missing", f"为空时，{labels}都须填写，才能认定是哪条记录")
+            self._refuse_unknown(row, number)
         for name in self.sensitive_names:
             if row.get(name) and is_mask(row[name]):
                 self._refuse(number, name, row[name], "masked", "是掩码，新增记录须填写完整内容")
         self._check_unit(row, None, number)
+
+    def _refuse_unknown(self, row: Row, number: int) -> None:
+        """Without key and identity nobody could tell which record it is; told at what is asked for."""
+        if self.origin.key_is_new:
+            missing = next(name for name in self.dataset.identity if row.get(name) is None)
+            self._refuse(number, missing, "", "identity_missing", "须填写，才能认定是哪条记录")
+            return
+        labels = "、".join(f"「{self.dataset.fields[name].label}」" for name in self.dataset.identity)
+        self._refuse(number, self.key, "", "key_missing", f"为空时，{labels}都须填写，才能认定是哪条记录")
 
     def _check_change(self, row: Row, stored: Stored, changed: Mapping[str, Any], number: int, revived: bool) -> None:
         for name in changed:

@@ -37,6 +37,7 @@ def write(
     batch_id: int | None = None,
     may_write_locked: bool = False,
     may_create: bool | None = None,
+    key_is_new: bool = False,
     units: Collection[int] | None = None,
     trial: bool = False,
 ) -> Written:
@@ -49,8 +50,8 @@ def write(
     """
     origin = Origin(
         by=by, now=now, effective_on=effective_on, on_behalf_of=on_behalf_of, source=source, source_ref=source_ref,
-        basis=basis, case_id=case_id, batch_id=batch_id, may_write_locked=may_write_locked, may_create=may_create, units=units,
-        trial=trial,
+        basis=basis, case_id=case_id, batch_id=batch_id, may_write_locked=may_write_locked, may_create=may_create, key_is_new=key_is_new,
+        units=units, trial=trial,
     )  # fmt: skip
     with whole_view(session):  # the keys and identities of all units must not be taken twice
         plan = make_plan(session, dataset, rows, origin)
