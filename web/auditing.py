@@ -34,8 +34,22 @@ def note_now(action: str, **entry: Any) -> None:
 
 def note_refusal(error: SandengError) -> None:
     """Remember why the request is refused, for the entry that follows its rollback: the kind of error and the guards, no values."""
+    g.refused = _why(error)
+
+
+def note_refused_step(error: SandengError) -> None:
+    """A refusal that takes back only a part of the request: its entry goes with what is kept."""
+    _note_refused(session(), "refused", _why(error))
+
+
+def _why(error: SandengError) -> dict[str, Any]:
     guards = [_guard_of(verdict) for verdict in getattr(error, "verdicts", [])]
-    g.refused = {"why": type(error).__name__, "guards": [name for name in guards if name]}
+    return {"why": type(error).__name__, "guards": [name for name in guards if name]}
+
+
+def _note_refused(own: Session, result: str, why: dict[str, Any]) -> None:
+    summary = {"method": request.method, **why}
+    _note(own, f"web.{request.endpoint}", kind="page", key=request.path, result=result, summary=summary)
 
 
 def _guard_of(verdict: Any) -> str:
@@ -80,9 +94,8 @@ def _before_commit(response: Response) -> Response:
 def _after_rollback(response: Response) -> Response:
     if _to_be_told(response.status_code):
         result = "failed" if response.status_code >= 500 else "refused"
-        summary = {"status": response.status_code, "method": request.method, **g.get("refused", {})}
         with writing(db.engine) as own:
-            _note(own, f"web.{request.endpoint}", kind="page", key=request.path, result=result, summary=summary)
+            _note_refused(own, result, {"status": response.status_code, **g.get("refused", {})})
     return response
 
 

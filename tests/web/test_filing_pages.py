@@ -8,10 +8,12 @@ from datetime import datetime
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from tests.web.conftest import COUNTY, FAR, NEIGHBOUR, Town, Visitor, counted
 from tests.web.test_record_page import filled
 from workflow.access.models import Account
+from workflow.audit.models import ROW as AUDIT
 from workflow.db import reading, writing
 from workflow.registry import records
 from workflow.registry.queries import find_by_key
@@ -79,7 +81,7 @@ def test_from_a_ticket_through_three_people_to_a_green_light(
     assert clerk.get(place.replace("filings", "cases")).headers["Location"].endswith(place)
 
 
-def test_a_form_shows_old_beside_new_and_keeps_what_cannot_be_stored(clerk: Visitor) -> None:
+def test_a_form_shows_old_beside_new_and_keeps_what_cannot_be_stored(clerk: Visitor, town: Town) -> None:
     place = begun(clerk)
     page = clerk.post(
         f"{place}/edit", typed(clerk, place, name="张三丰", grad_date="昨天"), follow_redirects=True
@@ -88,6 +90,9 @@ def test_a_form_shows_old_beside_new_and_keeps_what_cannot_be_stored(clerk: Visi
     assert "“昨天”不是日期" in page
     refused = clerk.post(f"{place}/edit", typed(clerk, place) | {"then": "submit"}, follow_redirects=True)
     assert "还不能提交" in refused.get_data(as_text=True)
+    with reading(town.engine) as session:
+        told = session.execute(select(AUDIT.c.action, AUDIT.c.result, AUDIT.c.actor).where(AUDIT.c.result == "refused"))
+        assert told.all() == [("web.filings.save", "refused", f"clerk@{COUNTY}")]
     assert "“昨天”不是日期" in refused.get_data(as_text=True)
 
 

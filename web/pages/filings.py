@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 
+from web.auditing import note_refused_step
 from web.database import engine_released, session
 from web.filing_opening import ENTERED, begun_by, opening_for
 from web.identity import actor
@@ -170,6 +171,7 @@ def _submitted(case_id: int, filing: Filing) -> Any:
         with session().begin_nested():
             return _taken(case_id, "submit", f"已提交，待单位负责人确认。{_lateness(filing)}")
     except Refused as refused:
+        note_refused_step(refused)
         flash(f"草稿已保存，但还不能提交：{refused.says}", "refused")
         return redirect(url_for("filings.one", case_id=case_id))
 
