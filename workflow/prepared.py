@@ -23,7 +23,7 @@ WALLED = "sandeng_walled_in"  # attribute of a dialect that compiles conditions 
 Converter = Callable[[Any], Any]
 _BIND = re.compile(r"%\((\w+)\)s")
 _WRITES = re.compile(r"\s*(INSERT|UPDATE)\s+(?:INTO\s+)?\"?(\w+)")
-_CONNECTION = "connection of the transaction"
+_OPEN = "cursor of the transaction"
 _WAITING = "prepared statements that go together"
 
 
@@ -41,6 +41,14 @@ class Text(NamedTuple):
 Waiting = tuple[Text, dict[str, Any]]
 
 
+class Open(NamedTuple):
+    """Where the statements of a transaction go: its connection, and the one driver's cursor that all of them use."""
+
+    begun: Any
+    connection: Connection
+    cursor: Any
+
+
 class Prepared:
     """A Core statement whose text does not depend on its values (no IN list, no default computed in Python).
 
@@ -54,11 +62,11 @@ class Prepared:
 
     def run(self, session: Session, values: Mapping[str, Any]) -> None:
         """Executes it once; inside `together` it may reach the server only at the end."""
-        connection = _connection(session)
-        text = self._text(connection)
+        opened = _opened(session)
+        text = self._text(opened.connection)
         waiting: list[Waiting] | None = session.info.get(_WAITING)
         if waiting is None:
-            _execute(connection, text.sql, _bound(text, values))
+            _execute(opened, text.sql, _bound(text, values))
             return
         if any(_depends(text.sql, text.writes, earlier.writes[1]) for earlier, _ in waiting):
             _send(session, waiting)
@@ -69,16 +77,16 @@ class Prepared:
         if len(rows) == 1:
             self.run(session, rows[0])
             return
-        connection = _connection(session)
-        text = self._text(connection)
+        opened = _opened(session)
+        text = self._text(opened.connection)
         _send(session, session.info.get(_WAITING, []))
-        _execute(connection, text.sql, [_bound(text, row) for row in rows], many=True)
+        _execute(opened, text.sql, [_bound(text, row) for row in rows], many=True)
 
     def rows(self, session: Session, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows that it finds, as the columns' types read them. Not inside `together`."""
-        connection = _connection(session)
-        text = self._text(connection)
-        found = _execute(connection, text.sql, _bound(text, values), fetch=True)
+        opened = _opened(session)
+        text = self._text(opened.connection)
+        found = _execute(opened, text.sql, _bound(text, values), fetch=True)
         if not any(text.columns):
             return found
         converters = text.columns
@@ -103,7 +111,7 @@ def together(session: Session) -> Iterator[None]:
     The parts see the database as it was before them all, so one that reads or changes what an earlier one wrote waits for it.
     Only `Prepared.run` and `run_each` may be used inside; an error is raised at the end.
     """
-    if _connection(session).dialect.name != "postgresql" or _WAITING in session.info:
+    if _opened(session).connection.dialect.name != "postgresql" or _WAITING in session.info:
         yield
         return
     waiting: list[Waiting] = []
@@ -115,13 +123,17 @@ def together(session: Session) -> Iterator[None]:
         del session.info[_WAITING]
 
 
-def _connection(session: Session) -> Connection:
-    """The connection of the session's transaction, looked up once in it: asking the session costs more than a statement does."""
-    begun, connection = session.info.get(_CONNECTION, (None, None))
-    if connection is None or begun is not session.get_transaction() or connection.invalidated:
+def _opened(session: Session) -> Open:
+    """The cursor of the session's transaction, made once in it: asking the session, and a new cursor, cost more than a statement does."""
+    opened: Open | None = session.info.get(_OPEN)
+    if opened is None or opened.begun is not session.get_transaction() or opened.connection.invalidated:
         connection = session.connection()
-        session.info[_CONNECTION] = session.get_transaction(), connection
-    return connection
+        opened = session.info[_OPEN] = Open(
+            session.get_transaction(),
+            connection,
+            connection.connection.driver_connection.cursor(),  # type: ignore[union-attr]
+        )
+    return opened
 
 
 def _send(session: Session, waiting: list[Waiting]) -> None:
@@ -129,7 +141,7 @@ def _send(session: Session, waiting: list[Waiting]) -> None:
         sql = _joined(tuple(text.sql for text, _ in waiting))
         values = {f"{part}_{name}": value for part, (_, given) in enumerate(waiting) for name, value in given.items()}
         waiting.clear()
-        _execute(_connection(session), sql, values)
+        _execute(_opened(session), sql, values)
 
 
 @lru_cache(maxsize=1024)
@@ -188,18 +200,16 @@ def _bound(text: Text, values: Mapping[str, Any]) -> Any:
     }
 
 
-def _execute(connection: Connection, sql: str, values: Any, *, many: bool = False, fetch: bool = False) -> Any:
-    cursor: Any = connection.connection.cursor()
+def _execute(opened: Open, sql: str, values: Any, *, many: bool = False, fetch: bool = False) -> Any:
+    cursor = opened.cursor
     try:
         if many:
             cursor.executemany(sql, values)
         else:
             cursor.execute(sql, values)
         return cursor.fetchall() if fetch else None
-    except _errors(connection) as error:
-        raise _told(connection, sql, error) from error
-    finally:
-        cursor.close()
+    except _errors(opened.connection) as error:
+        raise _told(opened.connection, sql, error) from error
 
 
 def _errors(connection: Connection) -> type[Exception]:
