@@ -48,6 +48,7 @@ NOT_OURS = (  # whether the tables belong to another role, which left a function
     "SELECT to_regprocedure('sandeng_analyze(regclass[])') IS NOT NULL AND NOT pg_has_role(relowner, 'USAGE')"
     " FROM pg_class WHERE oid = CAST(:first AS regclass)"
 )
+_WAITS = "SQLite waits for locks itself"  # on a connection; not where this module does the asking
 IDLE = 1.0  # seconds after which a connection to a server may have died unnoticed
 # SQLite counts rows by itself only for INTEGER PRIMARY KEY; PostgreSQL gets BIGINT.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -193,24 +194,22 @@ def _sqlite_begin(connection: Any) -> None:
     driver = connection.connection.driver_connection
     if driver.in_transaction:  # a COMMIT that failed leaves its transaction open
         driver.rollback()
-    if kind == "IMMEDIATE":
-        _take_write_lock(driver)
-    elif kind == "IF FREE":
-        _take_write_lock(driver, patience=0)
+    writes = kind in ("IMMEDIATE", "IF FREE")
+    if connection.info.get(_WAITS, True) == writes:  # left as the last transaction needed it: most are of one kind
+        driver.execute(f"PRAGMA busy_timeout={0 if writes else PATIENCE * 1000}")
+        connection.info[_WAITS] = not writes
+    if writes:
+        _take_write_lock(driver, 0 if kind == "IF FREE" else PATIENCE)
     else:
         connection.exec_driver_sql("BEGIN")
 
 
-def _take_write_lock(connection: sqlite3.Connection, patience: float | None = None) -> None:
+def _take_write_lock(connection: sqlite3.Connection, patience: float) -> None:
     """BEGIN IMMEDIATE, asking every millisecond: SQLite's own waiting backs off to 100 ms and would sleep through the
     5 ms that the night's mass steps leave to a person between their chunks."""
-    give_up = time.monotonic() + (PATIENCE if patience is None else patience)
-    connection.execute("PRAGMA busy_timeout=0")
-    try:
-        while not _begun(connection, last=time.monotonic() > give_up):
-            time.sleep(0.001)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
+    give_up = time.monotonic() + patience
+    while not _begun(connection, last=time.monotonic() > give_up):
+        time.sleep(0.001)
 
 
 def _begun(connection: sqlite3.Connection, *, last: bool) -> bool:
