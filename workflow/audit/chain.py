@@ -43,8 +43,10 @@ _ONWARD = (
 _MOVE = Prepared(_ONWARD, ["from_seq", "to_seq", "to_hash", "to_at"])
 _COLUMNS = [*COVERED, "hash"]
 _INSERT = Prepared(insert(ROW), _COLUMNS)
-# On PostgreSQL: the head moved on from where this process left it, and the entry where it still stood there.
-_MOVED = _ONWARD.where(HEAD.c.hash == bindparam("prev_hash")).returning(HEAD.c.seq).cte("moved")
+# The head moved on from where this process left it, if it still stands there; on PostgreSQL with the entry in one statement.
+_ONWARD_FROM = _ONWARD.where(HEAD.c.hash == bindparam("prev_hash")).returning(HEAD.c.seq)
+_MOVE_FROM = Prepared(_ONWARD_FROM, ["from_seq", "prev_hash", "to_seq", "to_hash", "to_at"])
+_MOVED = _ONWARD_FROM.cte("moved")
 _GIVEN = select(*(bindparam(f"row_{name}", type_=ROW.c[name].type) for name in _COLUMNS)).select_from(_MOVED)
 _GO_ON = Prepared(
     insert(ROW).from_select(_COLUMNS, _GIVEN).returning(ROW.c.seq),
@@ -105,15 +107,16 @@ def append(session: Session, entries: Sequence[dict[str, Any]], keys: Ring | Non
 
 
 def _went_on(session: Session, last: Head, entry: dict[str, Any], keys: Ring) -> bool:
-    """Appends one entry to the head as this process left it, without asking for it: a round trip less. False where it moved since,
+    """Appends one entry to the head as this process left it, without asking for it first. False where it moved since,
     or the transaction that left it there did not commit; nothing is written then."""
     engine = session.get_bind().engine
-    if engine.dialect.name != "postgresql":
-        return False
     row = _sealed(last, [entry], keys)[0]
     end = Head(row["seq"], row["hash"], row["at"])
     given = {"from_seq": last.seq, "prev_hash": last.hash, "to_seq": end.seq, "to_hash": end.hash, "to_at": end.at}
-    went_on = bool(_GO_ON.rows(session, given | {f"row_{name}": value for name, value in row.items()}))
+    if engine.dialect.name == "postgresql":
+        went_on = bool(_GO_ON.rows(session, given | {f"row_{name}": value for name, value in row.items()}))
+    elif went_on := bool(_MOVE_FROM.rows(session, given)):
+        _INSERT.run(session, row)
     _left[engine] = Left(end if went_on else last, went_on)
     return went_on
 
