@@ -19,7 +19,6 @@ PAUSED: ColumnElement[str] = literal_column("'paused'")
 EARLIEST = (
     select(func.min(TIMER.c.due_at)).where(TIMER.c.case_id == CASE.c.id, TIMER.c.state == ARMED).scalar_subquery()
 )
-STANDING = ("state", "light", "open", "inbox", "state_since", "due_at", "closed_at")
 
 
 def inserting(table: Table, *left: str) -> Prepared:
@@ -41,9 +40,9 @@ def locking(shape: Shape, columns: tuple[str, ...], *, skip_locked: bool) -> Pre
 
 
 @lru_cache
-def moving(shape: Shape) -> Prepared:
-    """State, light, inbox, moments (bound as `to_<column>`) and one version more; nobody holds the case any more."""
-    values = {name: bindparam(f"to_{name}", type_=CASE.c[name].type) for name in STANDING}
+def moving(shape: Shape, columns: tuple[str, ...]) -> Prepared:
+    """These columns (bound as `to_<column>`) and one version more; nobody holds the case any more."""
+    values = {name: bindparam(f"to_{name}", type_=CASE.c[name].type) for name in columns}
     moved = update(CASE).where(shape.holds(CASE.c.id))
     return Prepared(
         moved.values(version=CASE.c.version + 1, assignee=null(), **values), ["ids", *(f"to_{name}" for name in values)]

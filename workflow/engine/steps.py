@@ -310,12 +310,18 @@ def _move(
     """State, light, inbox, version, earliest timer: one UPDATE for the cases that share them. Nobody holds the case any more."""
     session, definition, state = context.session, context.definition, context.definition.states[context.step.to]
     standing = {**_standing(state), "closed_at": None if state.open else context.now}
+    if {case.light for case in cases} == {state.light} and {definition.states[s].open for s in sources} == {state.open}:
+        del (
+            standing["light"],
+            standing["open"],
+        )  # SQLite writes an index anew that has a column which is set, changed or not
     due = armed.due_at
     groups = grouped(((moment, due.get(case.id)), case.id) for case, moment in zip(cases, since, strict=True))
     for (moment, due_at), ids in groups.items():
         values = {**standing, "state_since": moment, "due_at": due_at}
         shape, chosen = bound(session, ids)
-        moving(shape).run(session, {f"to_{name}": value for name, value in values.items()} | {"ids": chosen})
+        bound_to = {f"to_{name}": value for name, value in values.items()}
+        moving(shape, tuple(values)).run(session, {**bound_to, "ids": chosen})
     runs_on = [id_ for source, ids in sources.items() if kept(definition, source, state.name) for id_ in ids]
     if runs_on:
         note_due(session, runs_on)
