@@ -1,6 +1,7 @@
 """`python -m tests.bench [SUBJECT …]`: every bench, or the named ones, each in a process of its own so that memory is its own.
 
-A run at full size (SANDENG_BENCH=full) keeps its rows in results.json, beside those of the subjects that were not run this time.
+A run at full size (SANDENG_BENCH=full) keeps its rows in results.json, beside those of the subjects that were not run this time; one
+for growth (SANDENG_BENCH=growth, hours) in growth.json, so that a line of the plot comes from one run on one machine.
 """
 
 from __future__ import annotations
@@ -60,8 +61,10 @@ def main(wanted: list[str]) -> int:
     if report.size == "full":
         kept = keep(report.rows, HERE / "results.json")
         (HERE / "results.md").write_text(kept.markdown(), encoding="utf-8")
-        (HERE / "growth.svg").write_text(growth.draw(kept.rows), encoding="utf-8")
         _show_in_readme(kept)
+    if report.size == "growth":
+        kept = keep(report.rows, HERE / "growth.json")
+        (HERE / "growth.svg").write_text(growth.draw(kept.rows), encoding="utf-8")
     missed = [row.work for row in report.rows if row.held == "✗"]
     if broken or missed:
         print(f"未达到：{missed}；未完成：{broken}", file=sys.stderr)

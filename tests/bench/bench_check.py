@@ -55,13 +55,13 @@ def run(report: Report) -> None:
         packages = sorted({one for group in PEERS.values() for one in group})
         interpreter = peer_interpreter("check", packages, Path(folder))
         for engine in report.engines():
-            for people in (PEOPLE // 10, PEOPLE) if report.size == "full" else (PEOPLE // 10,):
+            for people in report.sizes(PEOPLE):
                 with report.database(engine) as opened:
                     load(opened, people, people // UNIT_SIZE)
                     _check(report, engine, opened, people)
                     if people == report.scaled(PEOPLE):
                         _peers(report, engine, opened, interpreter, people)
-        if report.size == "full" and "PostgreSQL" in report.engines():
+        if report.size != "small" and "PostgreSQL" in report.engines():
             with report.database("PostgreSQL") as opened:
                 load(opened, MANY, MANY // UNIT_SIZE)
                 told = _in_own_process(_measured_once, opened)

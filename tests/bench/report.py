@@ -55,18 +55,17 @@ class Report:
 
     @property
     def size(self) -> str:
-        """`full` measures at the sizes of the bounds; `small` is a tenth of them, to see that all still runs."""
+        """`full` measures at the sizes of the bounds, `growth` at ten times them too; `small` at a tenth, to see that all still runs."""
         return os.environ.get("SANDENG_BENCH", "small")
 
     def scaled(self, full: int) -> int:
         """A size for this run: the full one, or a tenth."""
-        return full if self.size == "full" else max(1, full // 10)
+        return max(1, full // 10) if self.size == "small" else full
 
     def sizes(self, full: int, engine: str = "") -> list[int]:
-        """The sizes to measure at: a tenth, and at full size the whole, and on the PostgreSQL named ten times that, so that growth shows."""
-        if self.size != "full":
-            return [full // 10]
-        return [full // 10, full, full * 10] if engine == "PostgreSQL" else [full // 10, full]
+        """The sizes to measure at: a tenth, the whole, and for growth ten times that on the PostgreSQL named, all in the same run."""
+        grown = {"small": 0, "growth": 2 if engine == "PostgreSQL" else 1}.get(self.size, 1)
+        return [full // 10, full, full * 10][: grown + 1]
 
     def row(self, work: str, engine: str, value: float, **more: object) -> None:
         """Add and print one figure."""
