@@ -108,8 +108,6 @@ def verdict(row: Row, visitor: Visitor, relation: str, allowed: dict[str, set[st
         return DOOR
     if kind == "city!":
         return MISSING if visitor.scope == "市" else REFUSED
-    if kind == "into.unit" and relation == UNKNOWN:
-        return ENTERED  # a value that names no unit is a fault of the form
     seen = _seen(kind, visitor, relation, allowed)
     if (seen or kind == "nothing") and row.by and visitor.role not in row.by:
         return REFUSED
