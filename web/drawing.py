@@ -12,12 +12,8 @@ from web.route import AUTOMATIC, main_way
 from workflow.engine.definition import Definition, State, Step
 
 WIDE, HIGH, GAP = 118, 42, 82  # a state's box at least, and the gap between boxes
-EDGE, TRACK, LETTER, LARGE = (
-    22,
-    23,
-    12.5,
-    14,
-)  # margin, height of a track, width of a Chinese letter on a wire and in a box
+EDGE, TRACK = 22, 23  # margin, height of a track
+LETTER, LARGE = 12.5, 14  # width of a Chinese letter on a wire and in a box
 TOP, BOTTOM = 0, 1
 
 

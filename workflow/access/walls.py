@@ -22,10 +22,8 @@ OF_UNITS: Mapping[str, tuple[str, ...]] = {
     "filing": ("unit_id",),
     "negative_entry": ("unit_id",),
     "red_round": ("unit_id",),
-    "hold": (
-        "unit_id",
-        "source_unit_id",
-    ),  # a row for each unit bound: subordinates see theirs, the unit decided on all
+    # A row for each unit bound: subordinates see theirs, the unit decided on all.
+    "hold": ("unit_id", "source_unit_id"),
     "quota_counter": ("unit_id",),
     "approval_notice": ("unit_id",),
     "monthly_report": ("unit_id",),

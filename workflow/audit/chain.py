@@ -95,7 +95,7 @@ def append(session: Session, entries: Sequence[dict[str, Any]], keys: Ring | Non
     """
     keys, engine = keys or ring(), session.get_bind().engine
     left = _left.get(engine)
-    if left is not None and left.alone and len(entries) == 1 and _went_on(session, left.head, entries[0], keys):
+    if left is not None and left.alone and len(entries) == 1 and _went_on(session, engine, left.head, entries[0], keys):
         return
     last = locked_head(session, entries[0]["at"])
     rows = _sealed(last, entries, keys)
@@ -106,10 +106,9 @@ def append(session: Session, entries: Sequence[dict[str, Any]], keys: Ring | Non
     _left[engine] = Left(end, left is not None and left.head[:2] == last[:2])
 
 
-def _went_on(session: Session, last: Head, entry: dict[str, Any], keys: Ring) -> bool:
+def _went_on(session: Session, engine: Engine, last: Head, entry: dict[str, Any], keys: Ring) -> bool:
     """Appends one entry to the head as this process left it, without asking for it first. False where it moved since,
     or the transaction that left it there did not commit; nothing is written then."""
-    engine = session.get_bind().engine
     row = _sealed(last, [entry], keys)[0]
     end = Head(row["seq"], row["hash"], row["at"])
     given = {"from_seq": last.seq, "prev_hash": last.hash, "to_seq": end.seq, "to_hash": end.hash, "to_at": end.at}

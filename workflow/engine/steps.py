@@ -14,15 +14,15 @@ from sqlalchemy.orm import Session
 from workflow.clock import business_date
 from workflow.engine.actors import CLOCK, Actor
 from workflow.engine.arming import Armed, arm, cancel, entering, kept
-from workflow.engine.auditing import note_step
 from workflow.engine.context import CaseRow, Request, StepContext
 from workflow.engine.definition import Definition, State
+from workflow.engine.history import write_history
 from workflow.engine.judging import judge
-from workflow.engine.models import CASE, HISTORY, Case, CaseHistory, ProcessDefinition
+from workflow.engine.models import CASE, Case, CaseHistory, ProcessDefinition
 from workflow.engine.outbox import emit_all, held, insert_new
 from workflow.engine.registry import Book, book
-from workflow.engine.sets import among, bound, chunks, grouped, insert_for_cases
-from workflow.engine.statements import INSERT_HISTORY, keeping, locking, moving, noting_due
+from workflow.engine.sets import among, bound, chunks, grouped
+from workflow.engine.statements import keeping, locking, moving, noting_due
 from workflow.engine.verdicts import Verdict
 from workflow.errors import Conflict, NotAllowed, NotFound, Refused
 from workflow.prepared import together
@@ -131,7 +131,7 @@ def _open(
         for id_, row in zip(ids, rows, strict=True)
     ]
     since = [now] * len(cases)
-    _write_history(session, cases, request, state.name, since, {}, opening=True)
+    write_history(session, cases, request, state.name, since, {}, opening=True)
     armed, timers = entering(session, in_force, definition, state.name, cases, [today] * len(cases), opening=True)
     arm(session, timers, 0)
     for due_at, ours in grouped((moment, id_) for id_, moment in armed.due_at.items()).items():
@@ -252,7 +252,7 @@ def _carry_out(context: StepContext, verdicts: Mapping[int, list[Verdict]]) -> N
         _keep_changes(context, cases)
         arm(session, timers, 1)
         # History refers to the case, and goes in while the row that is locked is the one that it refers to.
-        _write_history(session, cases, request, context.step.to, since, verdicts)
+        write_history(session, cases, request, context.step.to, since, verdicts)
         _move(context, sources, cases, since, armed)
     if armed.at_once:
         state = definition.states[context.step.to]
@@ -311,10 +311,8 @@ def _move(
     session, definition, state = context.session, context.definition, context.definition.states[context.step.to]
     standing = {**_standing(state), "closed_at": None if state.open else context.now}
     if {case.light for case in cases} == {state.light} and {definition.states[s].open for s in sources} == {state.open}:
-        del (
-            standing["light"],
-            standing["open"],
-        )  # SQLite writes an index anew that has a column which is set, changed or not
+        # SQLite writes an index anew that has a column which is set, changed or not.
+        standing = {name: value for name, value in standing.items() if name not in ("light", "open")}
     due = armed.due_at
     groups = grouped(((moment, due.get(case.id)), case.id) for case, moment in zip(cases, since, strict=True))
     for (moment, due_at), ids in groups.items():
@@ -325,63 +323,6 @@ def _move(
     runs_on = [id_ for source, ids in sources.items() if kept(definition, source, state.name) for id_ in ids]
     if runs_on:
         note_due(session, runs_on)
-
-
-def _write_history(
-    session: Session,
-    cases: Sequence[CaseRow],
-    request: Request,
-    to: str,
-    since: Sequence[datetime],
-    verdicts: Mapping[int, list[Verdict]],
-    *,
-    opening: bool = False,
-) -> None:
-    """One history row for each case: INSERT … SELECT for those that share everything, rows otherwise.
-
-    `since`: for each case the moment from which it stands in the state `to`; `opening`: it came from no state.
-    """
-    left = [None if opening else case.state for case in cases]
-    note_step(session, cases, request, to, None if opening else {case.state for case in cases})
-    facts: dict[str, Any] = {"inputs": dict(request.inputs)} if request.inputs else {}
-    groups = grouped(((source, moment), case) for source, moment, case in zip(left, since, cases, strict=True))
-    taking = 0 if opening else 1  # the case row still shows the version before the step
-    if len(groups) > 4 or any(verdicts.get(case.id) for case in cases if verdicts):
-        rows: list[dict[str, Any]] = [
-            {
-                **_act(request, source, moment),
-                "case_id": case.id,
-                "version": case.version + taking,
-                "to_state": to,
-                "facts": facts | _told(verdicts.get(case.id, [])),
-            }
-            for source, moment, case in zip(left, since, cases, strict=True)
-        ]
-        INSERT_HISTORY.run_each(session, rows)
-        return
-    for (source, moment), ours in groups.items():
-        act = {**_act(request, source, moment), "to_state": to, "facts": facts}
-        insert_for_cases(session, HISTORY, [case.id for case in ours], act, version="version", bump=taking)
-
-
-def _act(request: Request, source: str | None, effective_at: datetime) -> dict[str, Any]:
-    return {
-        "do": request.do,
-        "from_state": source,
-        "actor": request.actor.account,
-        "on_behalf_of": request.on_behalf_of,
-        "at": request.now,
-        "effective_at": effective_at,
-        "reason": request.reason,
-    }
-
-
-def _told(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """The verdicts as they were given, and by guard what they rested on."""
-    if not verdicts:
-        return {}
-    read = {verdict.guard: dict(verdict.read) for verdict in verdicts if verdict.read is not None}
-    return {"verdicts": [verdict.as_json() for verdict in verdicts]} | ({"read": read} if read else {})
 
 
 def _do_at_once(session: Session, cases: Sequence[CaseRow], armed: Armed, request: Request) -> None:
