@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import pkgutil
 import time
@@ -21,6 +20,7 @@ from workflow.access.roles import roles
 from workflow.clock import business_date, present
 from workflow.db import reading
 from workflow.engine.registry import book
+from workflow.heap import settle
 from workflow.policy import shipped_policies
 from workflow.quality.amendments import adopt
 from workflow.quality.rules import rules
@@ -70,14 +70,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         _register(app, part)
     permissions.prove_routes(app)
     if not app.testing:
-        _settle_memory()
+        settle()
     return app
-
-
-def _settle_memory() -> None:
-    """What is loaded now lives as long as the process: looking through it for garbage would stop a request for a tenth of a second."""
-    gc.collect()
-    gc.freeze()
 
 
 def _prove_definitions() -> None:

@@ -23,6 +23,7 @@ from workers.signals import Stop
 from workflow.clock import business_date, present
 from workflow.db import writing
 from workflow.engine.timers import fire_due
+from workflow.heap import settle
 from workflow.operations.daily import Slot
 from workflow.operations.heartbeats import beat
 from workflow.scoping import open_whole
@@ -90,6 +91,7 @@ def run(once: bool = False) -> None:
         pass_time(engine, present())
         relay.follow(engine, stop, once=True)
     else:
+        settle()
         Clock(engine, stop, copying=engine.dialect.name == "sqlite").run()
     engine.dispose()
 

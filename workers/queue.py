@@ -18,6 +18,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from workers.signals import end_with_parent
+from workflow.heap import settle
 from workflow.settings import Settings, get_settings
 
 QUEUES = ("notices", "checks", "files")  # in the order in which a worker empties them
@@ -92,6 +93,8 @@ def run_worker(burst: bool = False) -> None:
     import workers.jobs  # noqa: F401  (loaded before the fork, so that a job starts at once)
 
     logging.getLogger("rq").setLevel(logging.WARNING)
+    if not burst:
+        settle()
     connection = connect(patience=None)
     worker = PostWorker(
         [queue(name, connection) for name in QUEUES],
