@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from workflow.engine.models import CASE
@@ -131,8 +131,10 @@ def _versions(session: Session, dataset: str, windows: Mapping[int, Window], low
     )  # fmt: skip
     listed = select(*columns).join(TABLES[dataset], table.id == version.record_id).where(version.dataset == dataset)
     listed = listed.where(version.id > low, version.id <= high)
-    if dataset != "person":  # a person may have left for another unit: both sides report it
-        listed = listed.where(among(session, own, list(windows)))
+    ours = among(session, own, list(windows))
+    if dataset == "person":  # a person may have left for another unit: both sides report it
+        ours = or_(ours, version.changes["unit"].as_string().is_not(None))
+    listed = listed.where(ours)
     return listed.order_by(table[described.key], version.id)
 
 
