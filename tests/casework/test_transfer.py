@@ -127,7 +127,7 @@ def test_the_title_follows_the_form(city: Engine, now: datetime) -> None:
     case_id = opened(city, now)
     form = case(city, case_id).data["form"]
     step(city, case_id, "edit", f"clerk@{OLD}", now, inputs=form | {"person": "P00000002", "receiver": NOISE})
-    assert case(city, case_id).title == f"人员划转：P00000002（示例局{OLD} → {NOISE}）"
+    assert case(city, case_id).title == f"人员划转：P00000002（示例局{OLD} → 示例局{NOISE}）"
 
 
 def test_both_sides_see_it_all_along_and_a_third_does_not(city: Engine, now: datetime) -> None:

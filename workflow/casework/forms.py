@@ -115,14 +115,15 @@ _LOOKED_UP: dict[str, Callable[[Session, FormField, str, date], Any]] = {
 def shown_form(session: Session, fields: Iterable[FormField], values: Mapping[str, Any]) -> list[Line]:
     """The filled-in fields in order, as a person reads them: labels of codes, names of units."""
     filled = [each for each in fields if values.get(each.name) not in (None, "", [])]
-    names = _unit_names(session, [values[each.name] for each in filled if each.type == "unit"])
+    names = unit_names(session, [values[each.name] for each in filled if each.type == "unit"])
     return [
         Line(each, "", tuple(values[each.name])) if each.type == "files" else Line(each, _read(each, values[each.name], names))
         for each in filled
     ]  # fmt: skip
 
 
-def _unit_names(session: Session, codes: list[str]) -> dict[str, str]:
+def unit_names(session: Session, codes: list[str]) -> dict[str, str]:
+    """Code → name of units, as far as there are such."""
     if not codes:
         return {}
     unit = TABLES["unit"].c

@@ -91,7 +91,9 @@ def open_letter(
     name = session.scalar(select(UNIT.name).where(UNIT.id == unit_id)) or ""
     year = business_date(now).year
     subject = f"{year}-{next_number(session, PROCESS, year):04d}"
-    new = NewCase(unit_id, subject, title_for(PROCESS, form, name), data={"form": form, "problems": len(lines)})
+    new = NewCase(
+        unit_id, subject, title_for(session, PROCESS, form, name), data={"form": form, "problems": len(lines)}
+    )
     case_id = open_cases(session, PROCESS, [new], now=now, actor=SYSTEM)[0]
     if round_case is not None:
         link(session, case_id, round_case, "belongs_to", now)

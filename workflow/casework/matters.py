@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.casework.forms import typed_form
+from workflow.casework.forms import typed_form, unit_names
 from workflow.casework.serials import next_number
 from workflow.clock import business_date
 from workflow.engine.actors import PLATFORM_ROLES, Actor
@@ -29,7 +29,9 @@ from workflow.registry.places import names_of
 from workflow.registry.tables import TABLES
 
 UNIT = TABLES["unit"].c
-Named = Callable[[Mapping[str, Any], str], str]  # form values, name of the unit → title of the case
+Named = Callable[
+    [Mapping[str, Any], str], str
+]  # form values (units by their names), name of the unit → title of the case
 
 _TITLES: dict[str, Named] = {}
 Checked = Callable[[Session, Mapping[str, Any], date], Mapping[str, str]]  # form values, today → field → what is wrong
@@ -73,11 +75,21 @@ def titled(process: str) -> Callable[[Named], Named]:
     return register
 
 
-def title_for(process: str, values: Mapping[str, Any], unit_name: str) -> str:
+def title_for(session: Session, process: str, values: Mapping[str, Any], unit_name: str) -> str:
     """The title of a case, at most 200 letters."""
-    named = _TITLES.get(process)
-    title = book().process(process).title
-    return (named(values, unit_name) if named else f"{title}：{unit_name}" if unit_name else title)[:200]
+    named, definition = _TITLES.get(process), book().process(process)
+    if named:
+        return named(_with_names(session, definition, values), unit_name)[:200]
+    return (f"{definition.title}：{unit_name}" if unit_name else definition.title)[:200]
+
+
+def _with_names(session: Session, definition: Definition, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A form's values where units stand under their names, as far as there are such units."""
+    codes = {
+        field.name: values[field.name] for field in definition.form if field.type == "unit" and values.get(field.name)
+    }
+    names = unit_names(session, list(codes.values()))
+    return {**values, **{name: names[code] for name, code in codes.items() if code in names}}
 
 
 def open_matter(
@@ -105,7 +117,7 @@ def open_matter(
     name = session.scalar(select(UNIT.name).where(UNIT.id == unit_id)) if unit_id is not None else ""
     subject = f"{today.year}-{next_number(session, process, today.year):04d}"
     facts = {**(data or {}), "form": values}
-    new = NewCase(unit_id, subject, title_for(process, values, name or ""), day_zero, facts)
+    new = NewCase(unit_id, subject, title_for(session, process, values, name or ""), day_zero, facts)
     return open_cases(session, process, [new], now=now, actor=actor, on_behalf_of=on_behalf_of)[0]
 
 
@@ -119,8 +131,8 @@ def keep_form(context: StepContext) -> None:
         kept, name = case.data.get("form", {}), names.get(case.unit_id or 0, ("", ""))[1]
         values = proved_form(context.session, context.definition, inputs, on=context.today, kept=kept, may_name=own)
         context.keep(case, form=values)
-        if case.title == title_for(case.process, kept, name):
-            titles[case.id] = title_for(case.process, values, name)
+        if case.title == title_for(context.session, case.process, kept, name):
+            titles[case.id] = title_for(context.session, case.process, values, name)
     retitle(context.session, titles)
 
 

@@ -43,7 +43,7 @@ Reader = Callable[[StepContext, CaseRow, Mapping[str, Any]], dict[str, Any]]
 
 @titled(PROCESS)
 def title(values: Mapping[str, Any], unit_name: str) -> str:
-    """As lists show it; the person by code, never by name."""
+    """As lists show it; the person by code, never by name, the units by name."""
     return f"人员划转：{values.get('person', '')}（{unit_name} → {values.get('receiver', '')}）"
 
 
