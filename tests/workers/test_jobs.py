@@ -24,6 +24,7 @@ from workflow.errors import Conflict, NotFound
 from workflow.insight.roster import RosterFilter
 from workflow.operations import imports, notices, progress, requests
 from workflow.operations.models import DailyJob, JobRequest, Notice
+from workflow.quality.models import CheckRun
 from workflow.registry.models import ImportBatch
 from workflow.settings import Settings
 
@@ -141,6 +142,41 @@ def test_a_batch_is_written_once(city: Engine, settings: Settings, reviewer: str
     process(city, batch_id, dry_run=False, by=reviewer)
     with pytest.raises(Conflict), writing(city) as session:
         imports.ask_for(session, batch_id, dry_run=False, by=reviewer, now=present())
+
+
+class Killed(BaseException):
+    """What nothing catches, as a killed process catches nothing."""
+
+
+@pytest.mark.parametrize("last", ["import_file", "_check"])
+@pytest.mark.parametrize("blow", [Killed, ValueError])
+def test_a_batch_that_was_written_stays_so_and_is_checked_whenever_its_worker_dies(
+    city: Engine,
+    settings: Settings,
+    reviewer: str,
+    monkeypatch: pytest.MonkeyPatch,
+    last: str,
+    blow: type[BaseException],
+) -> None:
+    batch_id, honest = upload(city, settings, BARE, reviewer), getattr(imports, last)
+
+    def dying(*args: object, **more: object) -> None:
+        honest(*args, **more)
+        raise blow
+
+    with monkeypatch.context() as died, pytest.raises(blow):
+        died.setattr(imports, last, dying)
+        process(city, batch_id, dry_run=False, by=reviewer)
+    assert batch_of(city, batch_id).state == "done"
+    with reading(city) as session:
+        begun = session.scalar(select(JobRequest.id).where(JobRequest.state == "running"))
+    run_request(begun)
+    batch = batch_of(city, batch_id)
+    assert (batch.state, batch.created, batch.says) == ("done", 1, "已导入 1 行：新增 1 行，更新 0 行，未变 0 行")
+    with reading(city) as session:
+        assert requests.request_of(session, begun).state == "done"
+        assert session.scalar(select(func.count()).select_from(CheckRun)) >= 1
+    assert not (settings.folder() / batch.file_path).exists()
 
 
 def test_a_file_is_kept_until_it_is_written_and_no_longer(city: Engine, settings: Settings, reviewer: str) -> None:

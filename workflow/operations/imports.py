@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from workflow.access.scopes import actor_named, may, visible_units
 from workflow.casework.reporting import carried_out
 from workflow.clock import business_date
 from workflow.db import reading, writing
-from workflow.errors import BadInput, Conflict, NotFound
+from workflow.errors import BadInput, Conflict, NotFound, Refused
 from workflow.operations.models import JobRequest
 from workflow.operations.progress import Progress
 from workflow.operations.requests import ask
@@ -87,12 +87,36 @@ def work_off(
 ) -> dict[str, Any]:
     """Preview or write one batch, and check what it wrote at once. Returns {"message", "result"} for its request.
 
+    A batch is done in the transaction that writes its rows; what follows it is made up for where a worker died in between.
     A file that was written is not kept: it holds whole ID numbers, and the versions hold all else (its hash stays).
     """
     with reading(engine) as session:
         batch = batch_of(session, batch_id)
         session.expunge(batch)
         rights = _rights(session, batch.by, now)
+    if batch.state != "done":
+        _work_off(engine, folder, batch, rights, dry_run=dry_run, now=now, progress=progress)
+        with reading(engine) as session:
+            batch = batch_of(session, batch_id)
+            session.expunge(batch)
+    checked: dict[str, Any] = {}
+    if batch.state == "done":
+        (folder / batch.file_path).unlink(missing_ok=True)
+        checked = _check(engine, batch.by, now) if batch.created + batch.updated else {}
+    return {"message": batch.says, "result": {"batch_id": batch_id, "state": batch.state, "check": checked}}
+
+
+def _work_off(
+    engine: Engine,
+    folder: Path,
+    batch: ImportBatch,
+    rights: Mapping[str, Any],
+    *,
+    dry_run: bool,
+    now: datetime,
+    progress: Progress,
+) -> None:
+    """Reads the file, writes it unless `dry_run`, and notes how it ended on the batch."""
     try:
         with sealed_files.opened(folder / batch.file_path) as plain:
             report = import_file(
@@ -103,14 +127,15 @@ def work_off(
                 now=now,
                 name=batch.file_name,
                 dry_run=dry_run,
-                batch_id=batch_id,
+                batch_id=batch.id,
                 progress=lambda _phase, done, total: progress(done, total),
+                written=lambda session, report: _done(session, batch.id, report, now),
                 **rights,
             )
-    except BadInput as refusal:
+    except (BadInput, Refused) as refusal:
         _note(
             engine,
-            batch_id,
+            batch.id,
             state="refused",
             says=str(refusal),
             error_count=1,
@@ -119,16 +144,19 @@ def work_off(
         )
         raise
     except Exception:
-        _note(engine, batch_id, state="failed", says="系统故障，未写入任何数据，请重新上传", finished_at=now)
+        _note(engine, batch.id, state="failed", says="系统故障，未写入任何数据，请重新上传", finished_at=now)
         raise
+    if dry_run or report.error_count:
+        state, says = _outcome(report)
+        _note(engine, batch.id, state=state, says=says, finished_at=now, **_figures(report))
+
+
+def _done(session: Session, batch_id: int, report: ImportReport, now: datetime) -> None:
+    """With the rows: the batch is done, and so is what was asked leave for."""
     state, says = _outcome(report)
-    _note(engine, batch_id, state=state, says=says, finished_at=now, **_figures(report))
-    if state == "done":
-        (folder / batch.file_path).unlink(missing_ok=True)
-        with writing(engine) as session:
-            carried_out(session, f"batch:{batch_id}", says, now=now)
-    checked = _check(engine, batch.by, now) if state == "done" and report.created + report.updated else {}
-    return {"message": says, "result": {"batch_id": batch_id, "state": state, "check": checked}}
+    values = {"state": state, "says": says, "finished_at": now, **_figures(report)}
+    session.execute(update(ImportBatch).where(ImportBatch.id == batch_id).values(**values))
+    carried_out(session, f"batch:{batch_id}", says, now=now)
 
 
 def bring(
@@ -148,12 +176,21 @@ def bring(
             batch_id = batch.id
     try:
         report = import_file(
-            engine, dataset, path, by=by, now=now, name=path.name, dry_run=dry_run, batch_id=batch_id, **more
+            engine,
+            dataset,
+            path,
+            by=by,
+            now=now,
+            name=path.name,
+            dry_run=dry_run,
+            batch_id=batch_id,
+            written=lambda session, report: _done(session, batch_id, report, now) if batch_id else None,
+            **more,
         )
     except BadInput as refusal:
         whole = RowError(0, "", "", "", "file", str(refusal))
         report = ImportReport(dataset, sha256_of(path), errors=[whole], error_count=1, dry_run=dry_run)
-    if batch_id is not None:
+    if batch_id is not None and report.error_count:
         state, says = _outcome(report)
         _note(engine, batch_id, state=state, says=says, finished_at=now, **_figures(report) | {"errors": []})
     return report
@@ -182,14 +219,16 @@ def _figures(report: ImportReport) -> dict[str, Any]:
     return figures | {"errors": [dataclasses.asdict(error) for error in report.errors], "done_rows": report.rows}
 
 
-def _as_errors(refusal: BadInput) -> list[Any]:
+def _as_errors(refusal: BadInput | Refused) -> list[Any]:
     whole = {"row": 0, "field": "", "label": "", "value": "", "rule": "", "message": str(refusal)}
     return refusal.facts.get("errors") or [whole]
 
 
 def _note(engine: Engine, batch_id: int, **values: Any) -> None:
+    """How a batch ended that wrote nothing; one that is done stays so, whatever fails after it."""
     with writing(engine) as session:
-        session.execute(update(ImportBatch).where(ImportBatch.id == batch_id).values(**values))
+        open_ = ImportBatch.state != "done"
+        session.execute(update(ImportBatch).where(ImportBatch.id == batch_id, open_).values(**values))
 
 
 def _check(engine: Engine, account: str, now: datetime) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from workflow.registry.quota import recount, touched_units
 from workflow.registry.storage import fetch, key_map, new_ids
 
 Progress = Callable[[str, int, int], None]  # phase (checking | writing), rows done, rows in all
+Written = Callable[[Session, ImportReport], None]  # what else the writing transaction does, as its last act
 ANALYZE_FROM = 10_000  # rows written from which the planner should be told
 
 
@@ -58,11 +59,13 @@ def import_file(
     basis: str | None = None,
     batch_id: int | None = None,
     progress: Progress | None = None,
+    written: Written | None = None,
 ) -> ImportReport:
     """Import an xlsx or CSV file. An edge: opens its own transaction; the report has errors exactly if nothing was written.
 
     `name`: the file's name as uploaded; `writable_units`: ids of the units whose records may be written (None: all);
-    `dry_run`: only tell what would happen, with a preview. Raises BadInput where the file as a whole cannot be read.
+    `dry_run`: only tell what would happen, with a preview; `written`: called in the transaction that writes, as its last act, with the
+    report. Raises BadInput where the file as a whole cannot be read.
     """
     began = time.perf_counter()
     origin = Origin(
@@ -70,7 +73,7 @@ def import_file(
         source_ref=f"batch:{batch_id}" if batch_id else None, may_write_locked=may_write_locked, units=writable_units,
     )  # fmt: skip
     report = ImportReport(dataset, file_sha256=sha256_of(path), dry_run=dry_run)
-    job = _Import(engine, dictionary()[dataset], origin, report, progress or _silent)
+    job = _Import(engine, dictionary()[dataset], origin, report, progress or _silent, written)
     try:
         job.read(path, name)
         job.compare() if dry_run else job.write()
@@ -98,9 +101,17 @@ class _Import:
     """One run: the spilled chunks, the faults, the counts."""
 
     def __init__(
-        self, engine: Engine, dataset: DataSet, origin: Origin, report: ImportReport, progress: Progress
+        self,
+        engine: Engine,
+        dataset: DataSet,
+        origin: Origin,
+        report: ImportReport,
+        progress: Progress,
+        written: Written | None,
     ) -> None:
         self.engine, self.dataset, self.origin, self.report, self.progress = engine, dataset, origin, report, progress
+        self.written = written
+        self.began = time.perf_counter()
         self.faults = Faults()
         self.spill: IO[bytes] = tempfile.TemporaryFile(prefix="sandeng-import-")  # noqa: SIM115  (closed by close)
         self.parents: dict[str, Any] = {}  # key → parent, where the data set refers to itself
@@ -236,6 +247,9 @@ class _Import:
             recount(session, counted, self.origin.today)
             counts = {name: getattr(self.report, name) for name in ("rows", "created", "updated", "unchanged")}
             note_import(session, self.dataset, self.report.file_sha256, counts, self.origin)
+            if self.written:
+                self.report.seconds = time.perf_counter() - self.began
+                self.written(session, self.report)
 
 
 def _resolve(rows: list[dict[str, Any]], drawn: dict[str, int]) -> None:
