@@ -153,6 +153,10 @@ def test_a_name_that_is_no_entry_is_refused_with_the_known_names(policies: Polic
         ("round.length: {value: 5, unit: working_days, basis: [办法23], says: 宽。}", "round.length：区县口径只能更严"),
         ("streak.reading: {value: month, unit: reading, basis: [办法23], says: 宽。}", "全市为 round，此处为 month"),
         ("filing.person: {value: 6, unit: working_days, basis: [办法23], says: 宽。}", "filing.person：区县口径只能更严"),
+        ("ladder: {value: [{red_rounds: 1, do: remind}], unit: steps, basis: [办法23], says: 宽。}", "ladder：区县口径只能更严（办法23）：某个连续红灯轮次的后果轻于全市"),
+        ("ladder: {value: [{red_rounds: 2, do: propose_suspension, months: 6}], unit: steps, basis: [办法23], says: 首轮不提醒。}", "ladder：区县口径只能更严"),
+        ("negative_list.observation: {value: 1, unit: months, basis: [办法23], says: 宽。}", "negative_list.observation：区县口径只能更严"),
+        ("explanation.validity: {value: 120, unit: months, basis: [办法23], says: 宽。}", "explanation.validity：区县口径只能更严"),
         ('job.check: {value: "07:00", unit: time, basis: [办法23], says: 晚。}', "job.check：该条目全市统一"),
     ],
 )  # fmt: skip
@@ -169,13 +173,17 @@ def test_a_county_that_is_laxer_is_refused(tmp_path: Path, entry: str, says: str
         "light.red: {value: 0, unit: working_days, basis: [办法23], says: 严。}",
         "light.relapse: {value: 9, unit: working_days, basis: [办法23], says: 严。}",
         "streak.reading: {value: daily, unit: reading, basis: [办法23], says: 严。}",
-        "explanation.validity: {value: 24, unit: months, basis: [办法23], says: 区县自定。}",
+        "explanation.validity: {value: 6, unit: months, basis: [办法23], says: 严。}",
+        "approval.validity: {value: 9, unit: months, basis: [办法23], says: 区县自定。}",
+        "ladder: {value: [{red_rounds: 1, do: propose_suspension, months: 3}, {red_rounds: 2, do: propose_suspension, months: 6}], unit: steps, basis: [办法23], says: 严。}",
     ],
 )
 def test_a_county_may_be_as_strict_or_stricter(tmp_path: Path, entry: str) -> None:
     written = yaml.load(entry, yaml.CSafeLoader)
     name = next(iter(written))
-    assert load_policies(write(tmp_path, county=county_with(entry))).of("330282").value(name) == written[name]["value"]
+    value = load_policies(write(tmp_path, county=county_with(entry))).of("330282").value(name)
+    plain = [step.model_dump(exclude_none=True) for step in value] if name == "ladder" else value
+    assert plain == written[name]["value"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from workflow.policy_entries import (
     Count,
     DayOfMonth,
     Entry,
+    Ladder,
     LadderStep,
     Months,
     PolicyFile,
@@ -187,15 +188,36 @@ def _prove_not_laxer(name: str, own: Entry, citys: Entry, file: str) -> None:
         raise DefinitionError("该条目全市统一，区县不得另定", file=file, row=name)
     if stricter is None:
         return
-    step = _strictness(own) - _strictness(citys)
-    if step < 0 if stricter == "higher" else step > 0:
-        raise DefinitionError(
-            f"区县口径只能更严（办法23）：全市为 {citys.value}，此处为 {own.value}", file=file, row=name
+    laxer = (
+        _ladder_is_laxer(own, citys)
+        if isinstance(own, Ladder) and isinstance(citys, Ladder)
+        else _is_laxer(own, citys, stricter)
+    )
+    if laxer:
+        told = (
+            "某个连续红灯轮次的后果轻于全市" if isinstance(own, Ladder) else f"全市为 {citys.value}，此处为 {own.value}"
         )
+        raise DefinitionError(f"区县口径只能更严（办法23）：{told}", file=file, row=name)
+
+
+def _is_laxer(own: Entry, citys: Entry, stricter: str) -> bool:
+    step = _strictness(own) - _strictness(citys)
+    return step < 0 if stricter == "higher" else step > 0
 
 
 def _strictness(entry: Entry) -> int:
     return READINGS.index(entry.value) if isinstance(entry, Reading) else int(entry.value)  # type: ignore[arg-type]
+
+
+def _ladder_is_laxer(own: Ladder, citys: Ladder) -> bool:
+    """Whether some number of red rounds in a row leads to less than in the city: nothing, a reminder, so many months."""
+    rounds = {step.red_rounds for ladder in (own, citys) for step in ladder.value}
+    return any(_follows(own, n) < _follows(citys, n) for n in rounds)
+
+
+def _follows(ladder: Ladder, red_rounds: int) -> int:
+    reached = [step for step in ladder.value if step.red_rounds <= red_rounds]
+    return -1 if not reached else reached[-1].months or 0
 
 
 def _read(path: Path) -> PolicyFile:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import ColumnElement, Row, Subquery, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from workflow.access.scopes import Actor, in_scope
@@ -92,14 +92,21 @@ def hits_in_scope(session: Session, actor: Actor) -> dict[tuple[str, str], Count
 
 
 def _hits(session: Session, actor: Actor) -> dict[tuple[str, str], Count]:
-    columns = (
-        Ticket.rule_id,
-        Ticket.dataset,
-        *(func.sum(case((Case.light == light, 1), else_=0)) for light in ("red", "yellow", "none")),
-    )
-    lit = select(*columns).join(Case, Case.id == Ticket.case_id).where(Case.open, in_scope(actor, READ, Ticket.unit_id))
-    rows = session.execute(lit.group_by(Ticket.rule_id, Ticket.dataset))
+    lit = _open(actor)
+    rows = session.execute(select(lit.c.rule_id, lit.c.dataset, *_lights(lit)).group_by(lit.c.rule_id, lit.c.dataset))
     return {(row[0], row[1]): Count(*row[2:]) for row in rows}
+
+
+def _open(actor: Actor, *more: ColumnElement[bool]) -> Subquery:
+    """What the list of tickets calls open, in scope, each with its light: open cases, and hints, which have no case, while they are found."""
+    columns, ours = (Ticket.rule_id, Ticket.dataset, Ticket.unit_id), (in_scope(actor, READ, Ticket.unit_id), *more)
+    cases = select(*columns, Case.light).join(Case, Case.id == Ticket.case_id).where(Case.open, *ours)
+    hints = select(*columns, literal("none").label("light")).where(Ticket.case_id.is_(None), Ticket.present, *ours)
+    return union_all(cases, hints).subquery()
+
+
+def _lights(lit: Subquery) -> list[ColumnElement[int]]:
+    return [func.sum(case((lit.c.light == light, 1), else_=0)) for light in ("red", "yellow", "none")]
 
 
 def last_run(session: Session) -> tuple[CheckRun | None, dict[tuple[str, str], Fared]]:
@@ -169,15 +176,9 @@ def by_unit(session: Session, actor: Actor, rule_id: str) -> list[tuple[Any, Cou
     """The units in scope with most open hits of a rule."""
     if not actor.holding(READ):
         return []
-    columns = (
-        Ticket.unit_id,
-        *(func.sum(case((Case.light == light, 1), else_=0)) for light in ("red", "yellow", "none")),
-    )
-    lit = select(*columns).join(Case, Case.id == Ticket.case_id)
-    lit = lit.where(Case.open, Ticket.rule_id == rule_id, in_scope(actor, READ, Ticket.unit_id))
-    rows = session.execute(
-        lit.group_by(Ticket.unit_id).order_by(func.count().desc(), Ticket.unit_id).limit(UNITS)
-    ).all()
+    lit = _open(actor, Ticket.rule_id == rule_id)
+    counted = select(lit.c.unit_id, *_lights(lit)).group_by(lit.c.unit_id)
+    rows = session.execute(counted.order_by(func.count().desc(), lit.c.unit_id).limit(UNITS)).all()
     nodes = view(session, actor, READ).tree.nodes
     return [(nodes[row[0]], Count(*row[1:])) for row in rows if row[0] in nodes]
 
