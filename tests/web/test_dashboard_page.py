@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from tests.conftest import Staged
 from tests.web.conftest import CITY, COUNTY, FAR, SCHOOL, Town, Visitor, counted
@@ -21,8 +21,10 @@ from workflow.insight.dashboard import Dashboard, Figure, dashboard
 from workflow.insight.lamps import view
 from workflow.insight.tickets import TicketFilter, tickets
 from workflow.quality.daily import check_day
+from workflow.quality.models import CheckRun, Ticket
 from workflow.quality.rules import rules
 from workflow.registry import records
+from workflow.registry.tables import TABLES
 
 FIGURE = re.compile(r'<a class="(?:fig|n n-)[^"]*" href="(/tickets\?[^"]+)"[^>]*>([\d,]+)</a>')
 TOTAL = re.compile(r"共 ([\d,]+) 条")
@@ -211,6 +213,26 @@ def test_the_catalogue_counts_hits_within_scope(town: Town, sign_in: Callable[[s
     assert mine is not None
     assert all_ is not None
     assert int(all_[1]) == 5 * int(mine[1])
+
+
+def test_every_count_of_the_catalogue_is_the_length_of_the_list_it_opens(town: Town, reviewer: Visitor) -> None:
+    with writing(town.engine) as session:
+        unit = TABLES["unit"].c
+        unit_id = session.scalar(select(unit.id).where(unit.unit_code == SCHOOL))
+        on, at = date(2026, 3, 2), datetime(2026, 3, 2, 1, tzinfo=UTC)
+        what = {"rule_id": "Q15", "dataset": "unit", "record_id": unit_id, "record_key": SCHOOL, "unit_id": unit_id}
+        session.add(Ticket(**what, level="H", present=True, first_found_on=on, found_on=on, last_run_id=0))
+        session.add(CheckRun(kind="scoped", on=on, started_at=at, finished_at=at))
+    page = reviewer.get("/rules?hits=yes").get_data(as_text=True)
+    counts = re.findall(r'<a href="(/tickets\?rule=[^"]+)"[^>]*>([\d,]+)<', page)
+    assert any("rule=Q15" in link for link, _ in counts)
+    for link, count in counts:
+        total = TOTAL.search(reviewer.get(html.unescape(link)).get_data(as_text=True))
+        assert total is not None
+        assert total[1] == count, link
+    of_rule = html.unescape(reviewer.get("/rules/Q15").get_data(as_text=True))
+    assert "未整改 0 项" not in of_rule
+    assert f"/units/{SCHOOL}" in of_rule
 
 
 def test_the_calendar_marks_off_days_make_up_days_and_provisional_years(clerk: Visitor) -> None:
