@@ -15,10 +15,12 @@ from workflow.insight.lamps import View
 from workflow.insight.record import RecordPage, plain_text, record_page
 from workflow.insight.roster import RosterFilter, roster
 from workflow.registry.dictionary import DataSet, Field, dictionary
+from workflow.registry.history import begun_on
 from workflow.registry.queries import Record
 from workflow.registry.values import choices
 
 OFFERED = 30
+EARLIEST = date(1949, 10, 1)  # nothing that is kept here held before
 Titles = Mapping[tuple[str, int], str]
 
 
@@ -111,10 +113,23 @@ def sent_version() -> int:
     return int(text)
 
 
-def sent_day(name: str) -> date | None:
-    """A date of the form; None where it is empty. Raises BadInput."""
-    text = request.form.get(name, "").strip()
+def sent_effective_day(record: Record | None) -> tuple[date | None, dict[str, str]]:
+    """The day from which the form's values hold, None where it is left to be today, and the fault of the field, if any.
+
+    What holds from tomorrow cannot be in force today, and nothing held before its record did.
+    """
+    text = request.form.get("effective_on", "").strip()
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
-        raise BadInput(f"日期“{text}”不是 YYYY-MM-DD 格式") from None
+        return None, {"effective_on": f"「生效日期」“{text}”不是 YYYY-MM-DD 格式"}
+    if day is None:
+        return None, {}
+    if day > g.today:
+        return None, {"effective_on": f"「生效日期」{day} 晚于今天 {g.today}"}
+    earliest = begun_on(session(), record.dataset.name, record.id) if record else EARLIEST
+    if earliest and day < earliest:
+        return None, {
+            "effective_on": f"「生效日期」{day} 早于{f'该记录最早的版本 {earliest}' if record else f' {EARLIEST}'}"
+        }
+    return day, {}

@@ -117,6 +117,29 @@ def test_a_fix_turns_its_light_green_at_once(reviewer: Visitor, town: Town) -> N
     assert {(t.rule_id, t.part) for t in before} - {(t.rule_id, t.part) for t in after} == {("F01", "sex")}
 
 
+@pytest.mark.parametrize(
+    ("day", "says"),
+    [
+        ("2099-01-01", "「生效日期」2099-01-01 晚于今天"),
+        ("0001-01-01", "「生效日期」0001-01-01 早于该记录最早的版本"),
+        ("gestern", "「生效日期」“gestern”不是 YYYY-MM-DD 格式"),
+    ],
+)
+def test_values_hold_no_earlier_than_their_record_and_no_later_than_today(
+    clerk: Visitor, town: Town, wrong: str, day: str, says: str
+) -> None:
+    sent = filled(clerk.get(f"/records/person/{wrong}/edit").get_data(as_text=True))
+    answer = clerk.post(f"/records/person/{wrong}/edit", sent | {"native_place": "浙江余姚", "effective_on": day})
+    page = html.unescape(answer.get_data(as_text=True))
+    assert answer.status_code == 422
+    assert says in page
+    assert filled(page)["native_place"] == "浙江余姚"
+    with reading(town.engine) as session:
+        record = find_by_key(session, "person", wrong)
+        assert record is not None
+        assert record.values["native_place"] != "浙江余姚"
+
+
 def test_a_new_blocking_problem_keeps_the_save_out_and_says_why(reviewer: Visitor, town: Town, wrong: str) -> None:
     sent = filled(reviewer.get(f"/records/person/{wrong}/edit").get_data(as_text=True)) | {"grad_date": "2031-01-01"}
     answer = reviewer.post(f"/records/person/{wrong}/edit", sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -12,7 +13,7 @@ from web.identity import actor
 from web.pages.roster import described_as
 from web.paging import argument, day_argument
 from web.permissions import permission
-from web.record_form import form, sent_day, sent_version
+from web.record_form import form, sent_effective_day, sent_version
 from workflow.access.scopes import may, readable, require
 from workflow.access.substitution import opener
 from workflow.casework.filing_drafting import may_file
@@ -142,11 +143,12 @@ def _save(dataset: DataSet, record: Record | None, fields: dict[str, Field], act
     typed = editing.typed(
         session(), fields, request.form, may_name=readable(session(), actor()), held=record.values if record else None
     )
-    if typed.faults:
-        return form(dataset, record, fields, given=request.form, faults=typed.faults), 422
+    effective_on, fault = sent_effective_day(record)
+    if typed.faults or fault:
+        return form(dataset, record, fields, given=request.form, faults=typed.faults | fault), 422
     before = editing.judged(session(), dataset.name, record.id, g.today) if record else []
     try:
-        record_id, key, found = _written(dataset, record, typed.values, actions)
+        record_id, key, found = _written(dataset, record, typed.values, actions, effective_on)
     except RowsRefused as refused:
         faults = {e.field: e.message.removeprefix(f"第 {e.row} 行") for e in refused.errors}
         return form(dataset, record, fields, given=request.form, faults=faults), 422
@@ -166,7 +168,7 @@ def _save(dataset: DataSet, record: Record | None, fields: dict[str, Field], act
 
 
 def _written(
-    dataset: DataSet, record: Record | None, values: dict[str, Any], actions: set[str]
+    dataset: DataSet, record: Record | None, values: dict[str, Any], actions: set[str], effective_on: date | None
 ) -> tuple[int, str, list[editing.Finding]]:
     """Write one row and have it judged; id, key and findings."""
     row = dict(values)
@@ -178,7 +180,7 @@ def _written(
         [row],
         by=actor().account,
         now=g.now,
-        effective_on=sent_day("effective_on"),
+        effective_on=effective_on,
         basis=request.form.get("basis", "").strip()[:200] or None,
         may_write_locked="record.write_locked" in actions or record is None,
         may_create=record is None,

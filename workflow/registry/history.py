@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from workflow.clock import SHANGHAI
@@ -38,6 +38,12 @@ def versions(session: Session, dataset: str, record_id: int) -> list[RecordVersi
     """All versions of a record, oldest first."""
     mine = select(RecordVersion).where(RecordVersion.dataset == dataset, RecordVersion.record_id == record_id)
     return list(session.scalars(mine.order_by(RecordVersion.version)))
+
+
+def begun_on(session: Session, dataset: str, record_id: int) -> date | None:
+    """The earliest day from which a version of the record holds; None for a record without versions."""
+    mine = select(func.min(RecordVersion.effective_on))
+    return session.scalar(mine.where(RecordVersion.dataset == dataset, RecordVersion.record_id == record_id))
 
 
 def as_of(session: Session, dataset: str, record_id: int, day: date) -> dict[str, Any] | None:
