@@ -6,6 +6,7 @@ The rounds are those of tests/casework/test_quota_races.py and test_hold_races.p
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ from workflow.registry.tree import rebuild
 
 ROUNDS = int(os.environ.get("SANDENG_DRILL_ROUNDS", "1000"))
 HOLD_ROUNDS = ROUNDS // 2
+LAG, LAGS = 0.015, 8  # seconds, and how many different ones
 Play = Callable[[Engine, int], bool]  # one round by its number: whether it ended as it must
 
 
@@ -69,6 +71,17 @@ def _nothing(engine: Engine) -> None:
     """Needs nothing beside the bureau."""
 
 
+def _taking(engine: Engine, number: int) -> Callable[[], None]:
+    """The head granted, from round to round a little later: beside a longer write, which of the two is first must change."""
+    take, wait = quotas.taking(engine), number % LAGS * LAG
+
+    def work() -> None:
+        time.sleep(wait)
+        take()
+
+    return work
+
+
 def _held_back(done: str, because: str) -> bool:
     return done == "done" or because in done
 
@@ -86,7 +99,7 @@ def two_approvals(engine: Engine, number: int) -> bool:
 @_last_head("核准与导入", _nothing)
 def an_import(engine: Engine, number: int) -> bool:
     """The fact stays; what was granted before it shows as over, and nothing is granted after it."""
-    done = quotas.at_once(quotas.taking(engine), lambda: facts(engine, "person", person_row(f"P{number}")))
+    done = quotas.at_once(_taking(engine, number), lambda: facts(engine, "person", person_row(f"P{number}")))
     expected = (1, 1, 1, 1) if done[0] == "done" else (1, 1, 0, 0)
     kept = done[1] == "done" and _held_back(done[0], "在编 1 名") and quotas.counter(engine) == expected
     quotas.emptied(engine)
@@ -97,7 +110,9 @@ def an_import(engine: Engine, number: int) -> bool:
 @_last_head("核准与调入", lambda engine: facts(engine, "person", person_row("P1", OTHER)))
 def a_transfer(engine: Engine, number: int) -> bool:
     """Somebody moves into the unit."""
-    done = quotas.at_once(quotas.taking(engine), lambda: facts(engine, "person", {"person_code": "P1", "unit": OFFICE}))
+    done = quotas.at_once(
+        _taking(engine, number), lambda: facts(engine, "person", {"person_code": "P1", "unit": OFFICE})
+    )
     expected = (1, 1, 1, 1) if done[0] == "done" else (1, 1, 0, 0)
     kept = done[1] == "done" and _held_back(done[0], "在编 1 名") and quotas.counter(engine) == expected
     facts(engine, "person", {"person_code": "P1", "unit": OTHER})
@@ -108,7 +123,7 @@ def a_transfer(engine: Engine, number: int) -> bool:
 @_last_head("核准与减编", _nothing)
 def a_cut(engine: Engine, number: int) -> bool:
     """The ledger takes the head away."""
-    done = quotas.at_once(quotas.taking(engine), lambda: facts(engine, "ledger", ledger_row(f"C{number}", minus=1)))
+    done = quotas.at_once(_taking(engine, number), lambda: facts(engine, "ledger", ledger_row(f"C{number}", minus=1)))
     expected = (0, 0, 1, 1) if done[0] == "done" else (0, 0, 0, 0)
     kept = done[1] == "done" and _held_back(done[0], "核定 0 名") and quotas.counter(engine) == expected
     facts(engine, "ledger", ledger_row(f"A{number}", plus=1))
@@ -120,7 +135,9 @@ def a_cut(engine: Engine, number: int) -> bool:
 def a_return(engine: Engine, number: int) -> bool:
     """The notice that holds the head is given back: whoever asks is granted it after that and refused before."""
     held = brought_to(engine, "end")
-    done = quotas.at_once(quotas.taking(engine), lambda: step(engine, held, "give_back", HEAD, MON, reason="不再使用"))
+    done = quotas.at_once(
+        _taking(engine, number), lambda: step(engine, held, "give_back", HEAD, MON, reason="不再使用")
+    )
     expected = (1, 0, 1, 0) if done[0] == "done" else (1, 0, 0, 0)
     kept = done[1] == "done" and _held_back(done[0], "不足 1 名") and quotas.counter(engine) == expected
     quotas.emptied(engine)
