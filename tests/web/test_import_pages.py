@@ -49,9 +49,8 @@ def work(town: Town, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
 
 def upload(visitor: Visitor, content: bytes, name: str = "人员.xlsx", dataset: str = "person") -> str:
     """Hand a file in; the address of its batch."""
-    answer = visitor.post(
-        "/imports", {"dataset": dataset, "file": (io.BytesIO(content), name)}, content_type="multipart/form-data"
-    )
+    sent = {"dataset": dataset, "file": (io.BytesIO(content), name), "basis": " 甬人调〔2026〕3号 "}
+    answer = visitor.post("/imports", sent, content_type="multipart/form-data")
     assert answer.status_code == 302, answer.get_data(as_text=True)
     return str(answer.location)
 
@@ -71,6 +70,7 @@ def test_a_file_is_checked_previewed_confirmed_written_and_judged(
     assert "正在检查" in clerk.get(place).get_data(as_text=True)
     work()
     preview = clerk.get(place).get_data(as_text=True)
+    assert "依据 甬人调〔2026〕3号" in preview
     assert "将更新" in preview
     assert "<ins>浙江余姚</ins>" in preview
     assert native_place(town) is None

@@ -25,7 +25,7 @@ from workflow.insight.roster import RosterFilter
 from workflow.operations import imports, notices, progress, requests
 from workflow.operations.models import DailyJob, JobRequest, Notice
 from workflow.quality.models import CheckRun
-from workflow.registry.models import ImportBatch
+from workflow.registry.models import ImportBatch, RecordVersion
 from workflow.settings import Settings
 
 Part = Callable[..., subprocess.Popen[bytes]]
@@ -177,6 +177,21 @@ def test_a_batch_that_was_written_stays_so_and_is_checked_whenever_its_worker_di
         assert requests.request_of(session, begun).state == "done"
         assert session.scalar(select(func.count()).select_from(CheckRun)) >= 1
     assert not (settings.folder() / batch.file_path).exists()
+
+
+def test_every_version_that_a_file_writes_names_the_document_it_rests_on(
+    city: Engine, settings: Settings, reviewer: str
+) -> None:
+    basis, content = "甬编〔2026〕7号", [BARE.encode("utf-8-sig")]
+    with writing(city) as session:
+        batch = imports.receive(
+            session, settings.folder(), "unit", "机构.csv", content, by=reviewer, now=present(), basis=basis
+        )
+    for dry_run in (True, False):
+        process(city, batch.id, dry_run=dry_run, by=reviewer)
+    with reading(city) as session:
+        ours = select(RecordVersion.basis).where(RecordVersion.source_ref == f"batch:{batch.id}")
+        assert session.scalars(ours).all() == [basis]
 
 
 def test_a_file_is_kept_until_it_is_written_and_no_longer(city: Engine, settings: Settings, reviewer: str) -> None:

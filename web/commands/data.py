@@ -38,9 +38,10 @@ def template(dataset: str, out: Path) -> None:
 @click.argument("dataset")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--by", default="", help="以哪个账号导入；缺省为本机操作员")
+@click.option("--basis", default=None, help="依据文件，随每条记录的版本留存")
 @click.option("--dry-run", is_flag=True, help="只检查不写入")
 @as_json
-def import_command(dataset: str, file: Path, by: str, dry_run: bool, json_: bool) -> int:
+def import_command(dataset: str, file: Path, by: str, basis: str | None, dry_run: bool, json_: bool) -> int:
     """One file, whole or nothing; exit status 2 with one sentence per error where it was refused."""
     from workflow.operations.imports import bring
 
@@ -49,8 +50,8 @@ def import_command(dataset: str, file: Path, by: str, dry_run: bool, json_: bool
         raise BadInput(f"没有文件 {file}")
     with opened() as (_settings, engine):
         now = present()
-        rights = _rights(engine, by, now)
-        report = bring(engine, dataset, file, by=by or OPERATOR, now=now, dry_run=dry_run, progress=_show, **rights)
+        more: dict[str, Any] = {"basis": basis[:200] if basis else None, **_rights(engine, by, now)}
+        report = bring(engine, dataset, file, by=by or OPERATOR, now=now, dry_run=dry_run, progress=_show, **more)
     result = report.as_dict()
     for error in result["errors"]:
         progress(error["message"])

@@ -73,8 +73,9 @@ def upload() -> Any:
     if not file.filename.lower().endswith(ENDINGS):
         raise BadInput("只能导入 xlsx 或 csv 文件；xls 文件请另存为 xlsx 后再上传")
     folder = current_app.extensions["sandeng"].folder()
+    basis = request.form.get("basis", "").strip()[:200] or None
     batch = imports.receive(
-        session(), folder, dataset, file.filename, _pieces(file.stream), by=actor().account, now=g.now
+        session(), folder, dataset, file.filename, _pieces(file.stream), by=actor().account, now=g.now, basis=basis
     )
     imports.ask_for(session(), batch.id, dry_run=True, by=actor().account, now=g.now)
     return redirect(url_for("imports.one", batch_id=batch.id))

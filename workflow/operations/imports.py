@@ -36,9 +36,20 @@ TAKES = {
 
 
 def receive(
-    session: Session, folder: Path, dataset: str, name: str, chunks: Iterable[bytes], *, by: str, now: datetime
+    session: Session,
+    folder: Path,
+    dataset: str,
+    name: str,
+    chunks: Iterable[bytes],
+    *,
+    by: str,
+    now: datetime,
+    basis: str | None = None,
 ) -> ImportBatch:
-    """Keep an uploaded file, sealed, below the data directory and open its batch. Raises BadInput for an unknown data set."""
+    """Keep an uploaded file, sealed, below the data directory and open its batch; `basis`: the document that it rests on.
+
+    Raises BadInput for an unknown data set.
+    """
     known = dictionary().datasets
     if dataset not in known:
         raise BadInput(f"没有“{dataset}”这个数据集（可用：{'、'.join(known)}）")
@@ -49,6 +60,7 @@ def receive(
         file_path=str(Path(FOLDER) / kept),
         sha256=sha256,
         by=by,
+        basis=basis,
         state="uploaded",
         uploaded_at=now,
     )
@@ -128,6 +140,7 @@ def _work_off(
                 name=batch.file_name,
                 dry_run=dry_run,
                 batch_id=batch.id,
+                basis=batch.basis,
                 progress=lambda _phase, done, total: progress(done, total),
                 written=lambda session, report: _done(session, batch.id, report, now),
                 **rights,
@@ -170,7 +183,7 @@ def bring(
     if not dry_run:
         with writing(engine) as session:
             opened = {"dataset": dataset, "file_name": path.name[:200], "file_path": "", "sha256": sha256_of(path)}
-            batch = ImportBatch(**opened, by=by, state="writing", uploaded_at=now)
+            batch = ImportBatch(**opened, by=by, basis=more.get("basis"), state="writing", uploaded_at=now)
             session.add(batch)
             session.flush()
             batch_id = batch.id

@@ -75,6 +75,7 @@ class ImportBatch(Base):
     file_path: Mapped[str] = mapped_column(Text, comment="below the data dir")
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     by: Mapped[str] = mapped_column(String(64))
+    basis: Mapped[str | None] = mapped_column(String(200), comment="document that it rests on")
     state: Mapped[str] = mapped_column(
         String(12), comment="uploaded | checking | ready | refused | writing | done | failed"
     )
