@@ -16,13 +16,17 @@ from web.look import moment
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def csv_answer(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]], *, by: str, at: datetime) -> Response:
-    """The rows as a download."""
+def csv_answer(
+    name: str, header: Sequence[str], rows: Iterable[Sequence[Any]], *, by: str, at: datetime, cut: str = ""
+) -> Response:
+    """The rows as a download; `cut`: what the last line says where they are not all."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(header)
     for row in rows:
         writer.writerow([disarmed(value) for value in row])
+    if cut:
+        writer.writerow([cut])
     writer.writerow([f"导出人 {by} 导出时间 {moment(at)}"])
     answer = Response("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f"attachment; filename=\"export.csv\"; filename*=UTF-8''{quote(name)}"

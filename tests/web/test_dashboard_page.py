@@ -28,6 +28,7 @@ from workflow.registry.tables import TABLES
 
 FIGURE = re.compile(r'<a class="(?:fig|n n-)[^"]*" href="(/tickets\?[^"]+)"[^>]*>([\d,]+)</a>')
 TOTAL = re.compile(r"共 ([\d,]+) 条")
+AT = datetime(2026, 3, 2, 1, tzinfo=UTC)
 WATCHERS = ["reviewer", "leader", "reviewer@330282", f"clerk@{COUNTY}", f"head@{SCHOOL}"]
 
 
@@ -219,10 +220,10 @@ def test_every_count_of_the_catalogue_is_the_length_of_the_list_it_opens(town: T
     with writing(town.engine) as session:
         unit = TABLES["unit"].c
         unit_id = session.scalar(select(unit.id).where(unit.unit_code == SCHOOL))
-        on, at = date(2026, 3, 2), datetime(2026, 3, 2, 1, tzinfo=UTC)
+        on = date(2026, 3, 2)
         what = {"rule_id": "Q15", "dataset": "unit", "record_id": unit_id, "record_key": SCHOOL, "unit_id": unit_id}
         session.add(Ticket(**what, level="H", present=True, first_found_on=on, found_on=on, last_run_id=0))
-        session.add(CheckRun(kind="scoped", on=on, started_at=at, finished_at=at))
+        session.add(CheckRun(kind="scoped", on=on, started_at=AT, finished_at=AT))
     page = reviewer.get("/rules?hits=yes").get_data(as_text=True)
     counts = re.findall(r'<a href="(/tickets\?rule=[^"]+)"[^>]*>([\d,]+)<', page)
     assert any("rule=Q15" in link for link, _ in counts)
@@ -233,6 +234,34 @@ def test_every_count_of_the_catalogue_is_the_length_of_the_list_it_opens(town: T
     of_rule = html.unescape(reviewer.get("/rules/Q15").get_data(as_text=True))
     assert "未整改 0 项" not in of_rule
     assert f"/units/{SCHOOL}" in of_rule
+
+
+@pytest.mark.parametrize("narrowed", ["", "&light=yellow", f"&unit={SCHOOL}&own=yes", "&level=B&dataset=person"])
+def test_every_cause_opens_the_list_that_it_counts(town: Town, reviewer: Visitor, narrowed: str) -> None:
+    with writing(town.engine) as session:
+        some = session.scalars(select(Ticket).where(Ticket.present).order_by(Ticket.id.desc()).limit(7)).all()
+        for ticket in some:
+            ticket.batch_id = 4711
+        session.add(CheckRun(kind="scoped", on=date(2026, 3, 2), started_at=AT, finished_at=AT))
+    page = reviewer.get(f"/tickets?by=cause{narrowed}").get_data(as_text=True)
+    causes = re.findall(r'data-open href="(/tickets\?[^"]+)".*?data-label="工单">([\d,]+)<', page, re.DOTALL)
+    assert causes
+    assert narrowed or {"4711", "0"} == {m[1] for link, _ in causes if (m := re.search(r"batch=(\d+)", link))}
+    for link, count in causes:
+        listed = reviewer.get(html.unescape(link)).get_data(as_text=True)
+        total = TOTAL.search(listed)
+        assert total is not None
+        assert total[1] == count, link
+        assert ("逐条录入" if "batch=0" in link else "导入批次 4711") in listed
+
+
+def test_a_file_of_tickets_says_where_it_was_cut(reviewer: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = reviewer.get("/tickets.csv").get_data(as_text=True)
+    assert "仅导出前" not in whole
+    monkeypatch.setattr("web.pages.tickets.EXPORT_MOST", 3)
+    cut = reviewer.get("/tickets.csv").get_data(as_text=True).splitlines()
+    assert cut[-2].strip('"') == f"仅导出前 3 条，共 {len(whole.splitlines()) - 2} 条，请缩小筛选范围后分次导出"
+    assert len(cut) == 6
 
 
 def test_the_calendar_marks_off_days_make_up_days_and_provisional_years(clerk: Visitor) -> None:

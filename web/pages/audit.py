@@ -56,14 +56,15 @@ def page() -> Any:
 @permission("audit.read", scope="platform")
 def export() -> Any:
     """The same list as a file, at most 50,000 entries; the export is an entry itself."""
-    rows, _ = audit_trail.entries(session(), _wanted(), limit=EXPORT_MOST)
+    rows, after = audit_trail.entries(session(), _wanted(), limit=EXPORT_MOST)
     note_now("audit.export", kind="audit", summary={"rows": len(rows), "filter": dict(request.args)})
     body = (
         (r.seq, moment(r.at), r.actor, r.on_behalf_of, r.origin, r.action, r.object_kind, r.object_key, r.unit_code,
          r.case_id, RESULTS[r.result], r.summary, r.hash)
         for r in rows
     )  # fmt: skip
-    return csv_answer(f"审计记录-{g.today:%Y%m%d}.csv", HEADER, body, by=actor().account, at=g.now)
+    cut = f"仅导出前 {EXPORT_MOST:,} 条，尚有更早的记录，请缩小筛选范围后分次导出" if after else ""
+    return csv_answer(f"审计记录-{g.today:%Y%m%d}.csv", HEADER, body, by=actor().account, at=g.now, cut=cut)
 
 
 @bp.get("/audit/record")

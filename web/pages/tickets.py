@@ -68,8 +68,13 @@ def page() -> Any:
 @bp.get("/tickets.csv")
 @permission("export.run")
 def export() -> Any:
-    """The same list as a file, at most 20,000 rows."""
-    rows, _ = tickets(session(), actor(), wanted_filter(), limit=EXPORT_MOST)
+    """The same list as a file, at most 20,000 rows; the file says where there are more."""
+    wanted, cut = wanted_filter(), ""
+    rows, after = tickets(session(), actor(), wanted, limit=EXPORT_MOST)
+    if after:
+        lights = counts_by_light(session(), actor(), wanted)
+        total = lights[wanted.light] if wanted.light else sum(lights.values())
+        cut = f"仅导出前 {EXPORT_MOST:,} 条，共 {total:,} 条，请缩小筛选范围后分次导出"
     note_now("export.run", kind="ticket", summary={"rows": len(rows), "filter": sorted(request.args)})
     header = [
         "工单号",
@@ -108,7 +113,7 @@ def export() -> Any:
         )
         for t in rows
     )
-    return csv_answer(f"问题工单-{g.today:%Y%m%d}.csv", header, body, by=actor().account, at=g.now)
+    return csv_answer(f"问题工单-{g.today:%Y%m%d}.csv", header, body, by=actor().account, at=g.now, cut=cut)
 
 
 @bp.post("/tickets/recheck")
@@ -193,13 +198,13 @@ def _further(wanted: TicketFilter) -> list[tuple[str, dict[str, None]]]:
     plain = {
         "district": region_title(wanted.district),
         "own": "不含下属单位",
-        "batch": f"导入批次 {wanted.batch}",
+        "batch": f"导入批次 {wanted.batch}" if wanted.batch else "逐条录入",
         "record": "同一条记录",
         "due_to": f"期限不晚于 {wanted.due_to}",
         "timely": TIMELY.get(wanted.timely, ""),
         "dimension": wanted.dimension,
     }
-    told += [(says, (name,)) for name, says in plain.items() if getattr(wanted, name)]
+    told += [(says, (name,)) for name, says in plain.items() if getattr(wanted, name) not in ("", None)]
     return [(says, dict.fromkeys(names)) for says, names in told]
 
 

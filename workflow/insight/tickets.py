@@ -40,7 +40,8 @@ PAUSED = and_(Case.open, Case.light == "yellow", Case.due_at.is_(None))
 
 @dataclass(frozen=True)
 class TicketFilter:
-    """What a list of tickets is narrowed to; every part may be empty. Unit means the unit with its subordinates, without them if `own`."""
+    """What a list of tickets is narrowed to; every part may be empty. Unit means the unit with its subordinates, without them if
+    `own`; batch 0 the records that no file brought."""
 
     state: str = "open"
     light: str = ""
@@ -91,7 +92,7 @@ class TicketFilter:
             (self.level, Ticket.level.__eq__),
             (self.dataset, Ticket.dataset.__eq__),
             (self.district, UNIT.district_code.__eq__),
-            (self.batch, Ticket.batch_id.__eq__),
+            (self.batch, lambda batch: Ticket.batch_id == batch if batch else Ticket.batch_id.is_(None)),
             (self.record, Ticket.record_id.__eq__),
             (self.found_from, Ticket.first_found_on.__ge__),
             (self.found_to, Ticket.first_found_on.__le__),
