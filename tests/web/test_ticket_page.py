@@ -122,10 +122,23 @@ def test_evidence_that_is_not_what_it_says_is_refused(
     clerk: Visitor, doubtful: Ticket, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
 ) -> None:
     monkeypatch.setattr("web.uploads.LARGEST", 500)
-    given = {"text": "说明", "evidence": (io.BytesIO(content), name)}
+    given = {"text": "长长的说明", "evidence": (io.BytesIO(content), name)}
     answer = clerk.post(f"/tickets/{doubtful.id}/explain", given)
-    assert answer.status_code == 400
-    assert name in answer.get_data(as_text=True)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert name in page
+    assert ">长长的说明</textarea>" in page, "what was typed is not lost"
+    assert "说明已提交审核" not in clerk.get(f"/tickets/{doubtful.id}").get_data(as_text=True)
+
+
+def test_a_rule_that_could_not_be_judged_is_told_as_such(
+    town: Town, clerk: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = ticket_about(town, "sex")
+    monkeypatch.setattr("web.pages.ticket.failed_in", lambda _session, run, *rule: rule == (ticket.rule_id, "person"))
+    page = clerk.post(f"/tickets/{ticket.id}/recheck", follow_redirects=True).get_data(as_text=True)
+    assert "规则本次未能执行，工单维持原状" in page
+    assert f"/processes/rectification?case={ticket.case_id}" in page
 
 
 def test_a_light_is_voided_by_a_second_person_and_not_by_the_first(

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 
+from web.auditing import note_refused_step
 from web.database import engine_released, session
 from web.identity import actor
 from web.permissions import permission
@@ -17,7 +18,8 @@ from workflow.casework.explanation import open_explanation
 from workflow.casework.filing_drafting import may_file
 from workflow.casework.voiding import request_void
 from workflow.engine.steps import require_moved, take_step
-from workflow.errors import NotFound
+from workflow.errors import BadInput, NotFound, Refused
+from workflow.insight.catalogue import failed_in
 from workflow.insight.ticket import ticket_page
 from workflow.insight.tickets import ticket_row
 from workflow.insight.wording import field_label, part_text, said, spoken
@@ -30,6 +32,11 @@ bp = Blueprint("ticket", __name__)
 @permission("ticket.read")
 def page(ticket_id: int) -> Any:
     """The ticket's page."""
+    return _page(ticket_id)
+
+
+def _page(ticket_id: int, *, text: str = "", fault: str = "") -> str:
+    """The page; after an explanation that was refused with what was typed and why."""
     person = actor()
     shown = ticket_page(session(), person, ticket_id)
     ticket, rule = shown.ticket, shown.rule
@@ -37,6 +44,8 @@ def page(ticket_id: int) -> Any:
     return render_template(
         "ticket/page.html",
         shown=shown,
+        text=text,
+        fault=fault,
         says=said(rule, ticket.part, ticket.facts) if rule else ticket.title,
         values=spoken(rule, ticket.part, ticket.facts) if rule else [],
         field_label=field_label(ticket.dataset, ticket.field) if ticket.field else "",
@@ -68,10 +77,14 @@ def recheck(ticket_id: int) -> Any:
     ticket = in_scope_for(ticket_id, "check.run")
     by = actor().account
     scope = {"dataset": ticket.dataset, "records": [ticket.record_id]}
-    run_check(engine_released(), g.today, g.now, scope=scope, by=by)
+    run = run_check(engine_released(), g.today, g.now, scope=scope, by=by)
     after = ticket_row(session(), actor(), ticket_id)
     if after is not None and not after.present:
         flash("复核通过，问题已整改，亮绿灯。", "done")
+    elif failed_in(session(), run.id, ticket.rule_id, ticket.dataset):
+        flash("规则本次未能执行，工单维持原状。系统管理员会收到告警，请稍后再复核。", "refused")
+    elif after is not None and not after.open and after.resolved_how in ("waived", "voided"):
+        flash("问题仍在，但说明已核准或误亮已撤销，不亮灯。", "done")
     else:
         flash("复核未通过，问题仍在。请核对记录后再试。", "refused")
     return redirect(url_for("ticket.page", ticket_id=ticket_id))
@@ -82,11 +95,15 @@ def recheck(ticket_id: int) -> Any:
 def explain(ticket_id: int) -> Any:
     """Explain a doubtful finding with evidence; goes to the reviewer, the clock stands meanwhile."""
     ticket = in_scope_for(ticket_id, "ticket.explain")
-    text, evidence = request.form.get("text", "").strip()[:2000], kept_uploads("evidence")
-    by = _opener("explanation", ticket)
-    case_id = open_explanation(session(), ticket.id, now=g.now, **by)
-    given = {"text": text, "evidence": evidence}
-    require_moved(take_step(session(), "explanation", "submit", [case_id], now=g.now, inputs=given, **by))
+    text, by = request.form.get("text", "").strip()[:2000], _opener("explanation", ticket)
+    try:
+        with session().begin_nested():
+            given = {"text": text, "evidence": kept_uploads("evidence")}
+            case_id = open_explanation(session(), ticket.id, now=g.now, **by)
+            require_moved(take_step(session(), "explanation", "submit", [case_id], now=g.now, inputs=given, **by))
+    except (BadInput, Refused) as refused:
+        note_refused_step(refused)
+        return _page(ticket_id, text=text, fault=refused.says), 422
     flash("说明已提交审核，审核期间期限暂停计算。", "done")
     return redirect(url_for("ticket.page", ticket_id=ticket_id))
 

@@ -123,6 +123,12 @@ def last_run(session: Session) -> tuple[CheckRun | None, dict[tuple[str, str], F
     return run, {(row[0], row[1]): Fared(*row[2:]) for row in rows}
 
 
+def failed_in(session: Session, run_id: int, rule_id: str, dataset: str) -> bool:
+    """Whether a rule could not be judged in a run (and so closed nothing)."""
+    judged = session.get(RuleRun, (run_id, rule_id, dataset))
+    return judged is not None and judged.error is not None
+
+
 @dataclass(frozen=True)
 class RulePage:
     """One rule: its readings for each data set, an example, hits in scope by unit, latest hits in words, last runs."""
