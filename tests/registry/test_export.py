@@ -237,6 +237,15 @@ def test_a_marked_copy_of_a_wrong_header_says_so_there(xlsx: Make, bring: Bring,
     assert str(header[2]).startswith("错误说明：第 1 行第 2 列的表头「名字」不是")
 
 
+def test_a_marked_copy_says_where_not_all_errors_are_in_it(
+    units: dict[str, int], csv_file: Make, bring: Bring, tmp_path: Path
+) -> None:
+    path, copy = csv_file([["人员编码", "性别"], ["P1", "公"], ["P2", "母"]]), tmp_path / "marked.xlsx"
+    errors = bring("person", path).as_dict()["errors"]
+    annotated(path, copy, errors[:1], total=len(errors))
+    assert _sheet(copy)[0][2] == f"错误说明（共 {len(errors)} 处，只标注了前 1 处）"
+
+
 def test_a_marked_copy_of_a_csv_is_a_workbook(
     units: dict[str, int], csv_file: Make, bring: Bring, tmp_path: Path
 ) -> None:

@@ -142,6 +142,18 @@ def test_a_template_carries_the_dictionarys_labels(clerk: Visitor, tmp_path: Pat
     assert clerk.get("/imports/template/nothing").status_code == 404
 
 
+def test_a_marked_copy_is_offered_only_of_a_file_that_can_be_read(clerk: Visitor, work: Callable[[], None]) -> None:
+    offer = "下载标注了错误的文件"
+    whole = book(HEADER, [MINE, COUNTY, "张某某", "浙江", "昨天"])
+    readable, truncated = upload(clerk, whole), upload(clerk, whole[:200])
+    work()
+    assert offer in clerk.get(readable).get_data(as_text=True)
+    page = clerk.get(truncated).get_data(as_text=True)
+    assert "flash-refused" in page
+    assert offer not in page
+    assert clerk.get(f"{truncated}/annotated").status_code == 404
+
+
 def test_a_head_cannot_import(sign_in: Callable[[str], Visitor]) -> None:
     assert sign_in(f"head@{COUNTY}").get("/imports").status_code == 403
 

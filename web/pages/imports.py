@@ -54,10 +54,11 @@ def blank(dataset: str) -> Any:
     """The template of a data set as a workbook."""
     if dataset not in ORDER:
         raise NotFound
-    path = current_app.extensions["sandeng"].folder("templates") / f"{dataset}-{g.today:%Y%m%d}.xlsx"
-    template(dataset, path, today=g.today)
+    made = io.BytesIO()
+    template(dataset, made, today=g.today)
+    made.seek(0)
     return send_file(
-        path.resolve(), as_attachment=True, download_name=f"{dictionary()[dataset].title}导入模板.xlsx", mimetype=XLSX
+        made, as_attachment=True, download_name=f"{dictionary()[dataset].title}导入模板.xlsx", mimetype=XLSX
     )
 
 
@@ -125,13 +126,13 @@ def again(batch_id: int) -> Any:
 def marked(batch_id: int) -> Any:
     """The same file with the errors marked in their cells."""
     batch = imports.batch_of(session(), batch_id, by=actor().account)
-    if not batch.errors:
-        raise NotFound("这个批次没有错误")
+    if not any(error["row"] for error in batch.errors):
+        raise NotFound("这个批次没有可以标注的错误")
     folder = current_app.extensions["sandeng"].folder()
     with sealed_files.opened(folder / batch.file_path) as plain:
         out = plain.with_suffix(".xlsx")
         try:
-            annotated(plain, out, batch.errors, name=batch.file_name)
+            annotated(plain, out, batch.errors, name=batch.file_name, total=batch.error_count)
             marked_copy = io.BytesIO(out.read_bytes())
         finally:
             out.unlink(missing_ok=True)

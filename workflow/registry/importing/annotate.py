@@ -22,8 +22,11 @@ WORKBOOK_OPTIONS = {
 Errors = dict[int, list[Mapping[str, Any]]]
 
 
-def annotated(source: Path, out: Path, errors: Sequence[Mapping[str, Any]], *, name: str = "") -> None:
-    """Write a marked copy of `source` (called `name` by its owner) to `out`, an xlsx. `errors` as ImportReport.as_dict gives them.
+def annotated(
+    source: Path, out: Path, errors: Sequence[Mapping[str, Any]], *, name: str = "", total: int | None = None
+) -> None:
+    """Write a marked copy of `source` (called `name` by its owner) to `out`, an xlsx. `errors` as ImportReport.as_dict gives them,
+    of `total` in all: the head of the last column says where they are not all.
 
     Every cell stays as it was, dates as ISO text; rows without any error are kept, so that the file can be corrected and handed in again.
     Raises BadInput where the source as a whole cannot be read.
@@ -35,7 +38,8 @@ def annotated(source: Path, out: Path, errors: Sequence[Mapping[str, Any]], *, n
     for error in errors:
         by_row[error["row"]].append(error)
     with xlsxwriter.Workbook(str(out), WORKBOOK_OPTIONS) as book:
-        sheet = _Sheet(book, [labels[place] for place in places])
+        cut = f"（共 {total:,} 处，只标注了前 {len(errors):,} 处）" if total and total > len(errors) else ""
+        sheet = _Sheet(book, [labels[place] for place in places], ERROR_COLUMN + cut)
         sheet.row(1, [labels[place] for place in places], by_row, header=True)
         for chunk in table.chunks():
             for number, cells in zip(chunk.numbers, chunk.rows, strict=True):
@@ -45,9 +49,9 @@ def annotated(source: Path, out: Path, errors: Sequence[Mapping[str, Any]], *, n
 class _Sheet:
     """The copy as it grows, row by row."""
 
-    def __init__(self, book: xlsxwriter.Workbook, labels: list[str]) -> None:
+    def __init__(self, book: xlsxwriter.Workbook, labels: list[str], last: str) -> None:
         self.sheet = book.add_worksheet()
-        self.labels = labels
+        self.labels, self.last = labels, last
         self.text = book.add_format({"num_format": "@"})
         self.head = book.add_format({"num_format": "@", "bold": True, "bg_color": "#E8ECEF"})
         self.bad = book.add_format({"num_format": "@", "bg_color": "#F8C9C9", "font_color": "#8C1515"})
@@ -68,7 +72,7 @@ class _Sheet:
                 self.sheet.write_comment(number - 1, place, "\n".join(told), {"x_scale": 2})
         said = "；".join(message for messages in wrong.values() for message in messages)
         if header:
-            said = ERROR_COLUMN if not said else f"{ERROR_COLUMN}：{said}"
+            said = self.last if not said else f"{self.last}：{said}"
         if said:
             self.sheet.write_string(number - 1, len(self.labels), said, self.head if header else self.bad)
 

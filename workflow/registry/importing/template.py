@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
@@ -21,10 +21,12 @@ KINDS = {
 }  # fmt: skip
 
 
-def template(dataset: str, path: Path, *, today: date) -> None:
-    """Write the template of a data set to `path`, with the codes valid on that day."""
+def template(dataset: str, to: Path | IO[bytes], *, today: date) -> None:
+    """Write the template of a data set, with the codes valid on that day."""
     described = dictionary()[dataset]
-    with xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS | {"constant_memory": False}) as book:
+    with xlsxwriter.Workbook(
+        str(to) if isinstance(to, Path) else to, WORKBOOK_OPTIONS | {"constant_memory": False}
+    ) as book:
         formats = {
             "plain": book.add_format({"bold": True, "bg_color": "#E8ECEF", "border": 1}),
             "required": book.add_format({"bold": True, "bg_color": "#E8ECEF", "border": 1, "font_color": "#B01E1E"}),
