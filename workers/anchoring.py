@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from workers.signals import Stop
-from workflow.audit.anchors import Anchor, daily_due, make_anchor, write_anchor, write_daily
+from workflow.audit.anchors import Anchor, daily_due, lost_anchors, make_anchor, write_anchor, write_daily
 from workflow.audit.chain import Head, head
 from workflow.audit.notes import note
 from workflow.audit.retention import purge
@@ -25,6 +25,7 @@ from workflow.audit.verify import Verification
 from workflow.audit.watch import verified
 from workflow.clock import present
 from workflow.db import reading, writing
+from workflow.duty.alarms import broken_alarms, holder_alarms, raise_new
 from workflow.operations.daily import Pending
 from workflow.operations.models import JobRequest
 from workflow.operations.progress import Progress
@@ -71,9 +72,13 @@ def look(engine: Engine, settings: Settings, watch: Watch, now: datetime) -> Ver
     with reading(engine) as session:
         last = head(session)
     watch.failed = []
+    lost = lost_anchors(settings.anchor_holders)
     if last.seq and (last.seq > watch.written or watch.written_at is None or now - watch.written_at >= AT_LEAST):
         _hand_out(settings, last, now, watch)
         watch.written, watch.written_at = last.seq, now
+    if alarms := holder_alarms(watch.failed, [str(holder) for holder in lost], present()):
+        with writing(engine) as session:
+            raise_new(session, alarms, present())
     return found
 
 
@@ -105,8 +110,9 @@ def _post(address: str, anchor: Anchor, watch: Watch) -> None:
 
 
 def _alarm(engine: Engine, found: Verification) -> None:
-    """One entry that tells of the break: it stands on the status page until a verification holds again."""
+    """One entry that tells of the break: it stands on the status page until a verification holds again; and the alarm (办法19)."""
     with writing(engine) as session:
+        raise_new(session, broken_alarms(found, present()), present())
         note(
             session,
             "audit.verify",
@@ -141,4 +147,5 @@ def _verify_all(
     with writing(engine) as session:
         how = "done" if found.ok else "failed"
         note(session, "audit.verify", at=now, actor=by, kind="audit", key="chain", result=how, summary=found.brief())
+        raise_new(session, broken_alarms(found, now), now)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -83,6 +84,35 @@ def test_a_holder_that_cannot_be_written_does_not_keep_the_other_from_it(
     look(engine, broken, watch, START)
     assert watch.failed == [str(broken.anchor_holders[1])]
     assert len(list(read_anchors(sorted(broken.anchor_holders[0].glob("*.anchors"))))) == 1
+
+
+def alarms(engine: Engine) -> list[str]:
+    """The alarms raised so far, without their day."""
+    with reading(engine) as session:
+        raised = select(ROW.c.object_key).where(ROW.c.action == "alarm.raise").order_by(ROW.c.seq)
+        return [key.rpartition(":")[0] for key in session.scalars(raised)]
+
+
+def test_a_holder_that_fails_or_has_lost_its_anchors_is_an_alarm(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    fill(engine, 3)
+    watch = Watch()
+    look(engine, settings, watch, START)
+    assert alarms(engine) == []
+    shutil.rmtree(settings.anchor_holders[1])
+    look(engine, settings, watch, START + timedelta(minutes=1))
+    assert alarms(engine) == ["chain:holder"]
+
+
+def test_an_old_entry_that_was_changed_is_an_alarm_after_the_daily_walk(engine: Engine, settings: Settings) -> None:
+    fill(engine, 30)
+    look(engine, settings, Watch(), START)
+    with inside(engine) as connection:
+        intruder.take_away(connection, 5)
+    later = START + timedelta(days=1)
+    assert not anchoring.daily_audit(engine, settings, Pending(later.date(), "audit_chain", later))["ok"]
+    assert alarms(engine) == ["chain"]
 
 
 @pytest.fixture

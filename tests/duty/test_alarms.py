@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, select
 
 from tests.audit import intruder
-from tests.audit.intruder import fill, inside
+from tests.audit.intruder import START, fill, inside
 from tests.duty.duty_room import MORNING, at, settle, who
 from workflow.access.accounts import FAILURES_ALLOWED, LOCKED_FOR
 from workflow.access.models import Account, SensitiveReading
@@ -102,6 +102,13 @@ def test_a_missing_backup_is_told_once_any_was_ever_made(both_engines: Engine) -
     with writing(both_engines) as session:
         session.add(ran)
     assert found(both_engines, backup_alarms, missing, False, MORNING) == ["backup:2026-04-01"], "all were deleted"
+
+
+def test_a_platform_that_never_made_a_backup_is_told_of_after_its_first_day(both_engines: Engine) -> None:
+    fill(both_engines, 1)
+    missing = ["还没有任何备份"]
+    assert found(both_engines, backup_alarms, missing, False, START + timedelta(hours=24)) == []
+    assert found(both_engines, backup_alarms, missing, False, START + timedelta(hours=26)) == ["backup:2026-03-03"]
 
 
 def look_up(engine: Engine, n: int, moment: datetime, account: str = "reviewer") -> None:

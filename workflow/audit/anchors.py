@@ -102,6 +102,12 @@ def daily_heads(holder: Path, limit: int = 400) -> list[str]:
     return sorted((path.stem for path in (holder / DAILY).glob("*.json")), reverse=True)[:limit]
 
 
+def lost_anchors(holders: Sequence[Path]) -> list[Path]:
+    """The holders without a single anchor while another has some: made with it, they have lost theirs."""
+    empty = [holder for holder in holders if next(holder.glob(f"*{SUFFIX}"), None) is None]
+    return empty if len(empty) < len(holders) else []
+
+
 def last_anchor(holder: Path) -> Anchor | None:
     """The last anchor that a holder has; None for none or an unreadable one."""
     for path in sorted(holder.glob(f"*{SUFFIX}"), reverse=True):

@@ -21,7 +21,7 @@ from workflow.access.alarms import CAUSES, incident_link, keep_alarm
 from workflow.access.models import Account, SensitiveReading
 from workflow.audit.chain import head
 from workflow.audit.models import ROW
-from workflow.audit.verify import verify
+from workflow.audit.verify import Verification, verify
 from workflow.calendar.calendar import WorkCalendar, shipped_calendar
 from workflow.clock import SHANGHAI, business_date
 from workflow.operations.models import DailyJob
@@ -33,6 +33,7 @@ TOLD = {"backup": ("security", "sysadmin"), "duty": ("security", "auditor")}  # 
 ACTION = "alarm.raise"
 STRETCH = 2000  # entries of the chain walked at each look
 HOUR = timedelta(hours=1)
+FIRST_BACKUP = timedelta(hours=25)  # after the first entry of the chain a daily backup must have been made
 BURST = timedelta(minutes=10)  # within which locked accounts count as one burst
 USUAL = 28  # days before today whose red lights are the usual
 
@@ -68,17 +69,30 @@ def chain_alarms(session: Session, public_key: str, seen: Seen | None, now: date
     found = verify(session, (), public_key, after=begin if there else None)
     if seen and seen.seq and session.scalar(select(ROW.c.hash).where(ROW.c.seq == seen.seq)) != seen.hash:
         found.add(seen.seq, "truncated" if last.seq < seen.seq else "content")
-    now_seen = Seen(last.seq, last.hash)
+    return broken_alarms(found, now), Seen(last.seq, last.hash)
+
+
+def broken_alarms(found: Verification, now: datetime) -> list[Alarm]:
+    """What a verification found wrong, whichever walk it was: of the newest entries, of all of them against the anchors."""
     if found.ok:
-        return [], now_seen
+        return []
     says = f"{found.problems[0].says}，共 {found.found} 处。请停止可疑账号、保全现场，并由审计员全量核对。"
     figures = {"problems": found.found, "seq": found.problems[0].seq}
-    return [Alarm("chain", "", business_date(now).isoformat(), says, figures)], now_seen
+    return [Alarm("chain", "", business_date(now).isoformat(), says, figures)]
+
+
+def holder_alarms(failed: Sequence[str], lost: Sequence[str], now: datetime) -> list[Alarm]:
+    """Holders of anchors that cannot be written (`failed`), and those whose anchors are gone while another's are there (`lost`)."""
+    told = [f"{'、'.join(failed)} 写不进去" if failed else "", f"{'、'.join(lost)} 中原有的锚点不见了" if lost else ""]
+    if not any(told):
+        return []
+    says = f"审计链锚点的保存处有异常：{'；'.join(one for one in told if one)}。请查明原因；锚点少于两处，审计链被改写后难以发现。"
+    return [Alarm("chain", "holder", business_date(now).isoformat(), says, {"holders": len({*failed, *lost})})]
 
 
 def backup_alarms(session: Session, missing: Sequence[str], made: bool, now: datetime) -> list[Alarm]:
-    """What is missing of the backups, once any was ever made. `made`: whether one is there now."""
-    if not missing or not (made or _ever_made(session)):
+    """What is missing of the backups, once any was ever made or a day has passed in which one should have been. `made`: whether one is there now."""
+    if not missing or not (made or _ever_made(session) or _runs_since(session, now - FIRST_BACKUP)):
         return []
     return [Alarm("backup", "", business_date(now).isoformat(), "；".join(missing), {"missing": len(missing)})]
 
@@ -88,6 +102,11 @@ def _ever_made(session: Session) -> bool:
     return any(
         "backup" in outcome for outcome in session.scalars(done.order_by(DailyJob.business_date.desc()).limit(30))
     )
+
+
+def _runs_since(session: Session, moment: datetime) -> bool:
+    begun = session.scalar(select(func.min(ROW.c.at)))
+    return begun is not None and begun < moment
 
 
 def reading_alarms(session: Session, policy: Policy, now: datetime) -> list[Alarm]:
