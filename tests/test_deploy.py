@@ -42,6 +42,20 @@ def test_every_variable_that_is_named_exists(name: str) -> None:
     assert set(re.findall(r"SANDENG_[A-Z_]+", (DEPLOY / name).read_text("utf-8"))) <= NAMES
 
 
+def test_every_unit_may_write_where_the_example_puts_things_and_ask_the_identity_provider() -> None:
+    text = (DEPLOY / "sandeng.env.example").read_text("utf-8")
+    places = re.findall(r"^SANDENG_(?:DATA|BACKUP|ARCHIVE|ANCHOR)_DIR=(\S+)$", text, re.MULTILINE)
+    assert len(places) == 4
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    held = [volume.partition(":")[2] for volume in compose["x-sandeng"]["volumes"]]
+    assert all(any(place.startswith(folder) for folder in held) for place in places)
+    for name in ("sandeng", "sandeng-clock", "sandeng-worker@"):
+        unit = (DEPLOY / "systemd" / f"{name}.service").read_text("utf-8")
+        may = re.findall(r"^ReadWritePaths=(.*)$", unit, re.MULTILINE)[0].split()
+        assert all(any(place.startswith(folder) for folder in may) for place in places), name
+        assert "IPAddressDeny" not in unit
+
+
 def test_every_command_of_the_runbook_exists() -> None:
     text = (DEPLOY / "README.md").read_text("utf-8")
     named = re.findall(r"sandeng (backup|db|key) ([a-z]+)", text)
