@@ -63,6 +63,7 @@ def test_processes_that_start_together_get_the_same_key() -> None:
         ({"SANDENG_SECRET_KEY": "sandeng"}, "过于简单"),
         ({"SANDENG_DATA_KEY": "a" * 40}, "过于简单"),
         ({"SANDENG_CLOCK": "2026-03-02T09:00:00+08:00"}, "SANDENG_CLOCK"),
+        ({"SANDENG_REDIS_URL": "redis://10.0.0.5:6379/0"}, "SANDENG_REDIS_URL 须含口令"),
     ],
 )
 def test_production_refuses_what_a_demonstration_may_have(
@@ -81,6 +82,7 @@ def test_production_starts_with_keys_of_its_own_and_has_no_demonstration_account
     bare_environment.setenv("SANDENG_ENV", "production")
     bare_environment.setenv("SANDENG_SECRET_KEY", STRONG)
     bare_environment.setenv("SANDENG_DATA_KEY", STRONG[::-1])
+    bare_environment.setenv("SANDENG_REDIS_URL", "redis://:long@10.0.0.5:6379/0")
     settings = get_settings()
     assert settings.session_key == STRONG
     assert not settings.demo_accounts

@@ -9,6 +9,7 @@ import tempfile
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
             "生产环境不得设置 SANDENG_CLOCK，时间以服务器时钟为准" if self.clock else "",
             "接入身份认证的，必须设置 SANDENG_PUBLIC_URL" if self.providers and not self.public_url else "",
             "生产环境的身份认证地址须以 https:// 开头" if not self._providers_by_https() else "",
+            "生产环境的 SANDENG_REDIS_URL 须含口令，或用本机套接字（unix://）" if not self._queue_is_guarded() else "",
             "生产环境的 SANDENG_PUBLIC_URL 须以 https:// 开头" if self.public_url.startswith("http://") else "",
         ]
 
@@ -134,6 +136,10 @@ class Settings(BaseSettings):
     def _providers_by_https(self) -> bool:
         given = {"zzd": [self.zzd_api_url, self.zzd_login_url], "oidc": [self.oidc_issuer]}
         return all(address.startswith("https://") for name in self.providers for address in given[name])
+
+    def _queue_is_guarded(self) -> bool:
+        """Whether not everybody on the network can hand the workers a job: by a socket's rights, or by a password."""
+        return self.redis_url.startswith("unix://") or bool(urlsplit(self.redis_url).password)
 
     @property
     def secure(self) -> bool:
