@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.web.conftest import COUNTY, FAR, NEIGHBOUR, Town, Visitor, counted
+from workflow.audit.models import ROW
 from workflow.clock import SHANGHAI
 from workflow.db import reading, writing
 from workflow.engine.timers import fire_due
@@ -148,6 +149,9 @@ def test_the_list_is_narrowed_counted_and_exported(town: Town, confirmed: int, r
     with reviewer.get(f"/monthly/{confirmed}/export") as sent:
         cells = list(openpyxl.load_workbook(io.BytesIO(sent.data)).active.values)
     assert cells[1][3] == "属实"
+    with reading(town.engine) as session:
+        taken = select(ROW.c.object_kind).where(ROW.c.action == "export.run", ROW.c.result == "done")
+        assert session.scalars(taken).all() == ["monthly_report", "monthly_report"]
     assert reviewer.get("/monthly?month=2026-13").status_code == 400
 
 

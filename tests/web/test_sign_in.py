@@ -153,7 +153,7 @@ def test_a_session_in_use_ends_after_eight_hours(town: Town, clerk: Visitor, now
 
 
 @pytest.mark.parametrize(
-    "wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"]
+    "wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "/a\r\nX-Evil: 1"]
 )
 def test_signing_in_leads_nowhere_outside(stranger: Visitor, wanted: str) -> None:
     answer = stranger.post("/sign-in", {"account": CLERK, "password": "sandeng-demo", "next": wanted})

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 
+from web.auditing import note_now
 from web.csv_answer import csv_answer
 from web.database import session
 from web.identity import actor
@@ -110,6 +111,7 @@ def round_(case_id: int) -> Any:
     if argument("format") == "csv":
         header = ("检查单位", "被检查单位", "抽样", "已核对", "不符", "状态")
         rows = ([p.checker[1], p.checked[1], p.samples, p.judged, p.wrong, p.state] for p in pairs)
+        note_now("export.run", kind="cross_check", key=case_id, summary={"rows": len(pairs)})
         return csv_answer(f"{found.title}.csv", header, rows, by=actor().account, at=g.now)
     return render_template("checks/round.html", round=found, pairs=pairs, letters=letters, tells=may_tell(actor()))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, send_file
 
+from web.auditing import note_now
 from web.database import session
 from web.identity import actor
 from web.permissions import permission
@@ -25,6 +26,7 @@ FORMS = {"docx": (letter_docx, DOCX), "pdf": (letter_pdf, "application/pdf")}
 def file(case_id: int, form: str) -> Any:
     """The letter as a Word document or as a PDF."""
     letter = letter_of(session(), case_in_scope(session(), actor(), case_id))
+    note_now("letter.fetch", kind="letter", key=case_id, summary={"how": form})
     return on_paper(letter, form, letter.number)
 
 

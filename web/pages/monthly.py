@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, g, redirect, render_template, request, send_file, url_for
 
+from web.auditing import note_now
 from web.database import session
 from web.identity import actor
 from web.look import state_title
@@ -114,6 +115,7 @@ def export() -> Any:
 
 def _file(name: str, header: tuple[str, ...], cells: list[Any]) -> Response:
     kept = io.BytesIO(workbook(name, header, cells, by=actor().account, now=g.now))
+    note_now("export.run", kind=PROCESS, summary={"rows": len(cells), "filter": sorted(request.args)})
     return send_file(kept, as_attachment=True, download_name=f"{name}.xlsx", mimetype=XLSX)
 
 

@@ -76,7 +76,9 @@ def form_page(says: str = "", account: str = "", *, expired: bool = False) -> st
 
 
 def inside(wanted: str) -> str:
-    """Only addresses of this platform are followed."""
+    """Only addresses of this platform are followed, and none that a header could not hold."""
+    if not wanted.isprintable():
+        return url_for("home.page")
     parts = urlsplit(wanted)
     inside = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
     return wanted if inside else url_for("home.page")
