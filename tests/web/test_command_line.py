@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from web.cli import main
+from workflow.policy import shipped_policies
 
 CHINESE = re.compile(r"[一-鿿]")
 
@@ -86,6 +88,28 @@ def test_whatever_is_wrong_is_said_in_one_chinese_sentence(
     assert says in done.err
     assert len(done.err.splitlines()) == 1
     assert CHINESE.search(done.err)
+
+
+def test_in_production_no_more_people_are_taken_out_than_without_a_request(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("db", "upgrade").status == 0
+    for name in ("SECRET_KEY", "DATA_KEY"):
+        monkeypatch.setenv(f"SANDENG_{name}", secrets.token_hex(32))
+    monkeypatch.setenv("SANDENG_ENV", "production")
+    out, most = tmp_path / "人员.csv", shipped_policies().city.count("report.export_people")
+
+    def written(rows: int) -> Callable[..., int]:
+        return lambda _session, _dataset, path, **_more: path.write_text("x") and rows
+
+    monkeypatch.setattr("workflow.registry.exporting.export", written(most + 1))
+    refused = run("export", "person", "--out", str(out))
+    assert refused.status != 0
+    assert "须先请示批准" in refused.err
+    assert not out.exists()
+    monkeypatch.setattr("workflow.registry.exporting.export", written(most))
+    assert run("export", "person", "--out", str(out)).status == 0
+    assert out.exists()
 
 
 def test_no_command_at_all_shows_the_help(run: Run) -> None:

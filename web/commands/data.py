@@ -15,7 +15,7 @@ from workflow.access.scopes import Actor, actor_named, in_scope, may, visible_un
 from workflow.audit.notes import note
 from workflow.clock import business_date, present
 from workflow.db import reading, writing
-from workflow.errors import BadInput, NotAllowed, NotFound
+from workflow.errors import BadInput, NotAllowed, NotFound, Refused
 from workflow.registry.dictionary import dictionary
 from workflow.registry.tables import TABLES
 
@@ -87,15 +87,20 @@ def _show(phase: str, done: int, total: int) -> None:
 @click.option("--unit", "unit_code", default="", help="只导出该单位及其下属单位")
 @as_json
 def export(dataset: str, out: Path, by: str, unit_code: str, json_: bool) -> None:
-    """What that account may see, watermarked."""
+    """What that account may see, watermarked. In production no more people than may be taken out without a request (办法17)."""
+    from workflow.casework.report_operations import export_needs_request
     from workflow.registry.exporting import export as write_export
 
     _known(dataset)
-    with opened() as (_settings, engine), reading(engine) as session:
+    with opened() as (settings, engine), reading(engine) as session:
         now = present()
         units = _visible(session, by, unit_code, now)
         rows = write_export(session, dataset, _new_file(out), units=units, by=by or OPERATOR, now=now)
         try:
+            if settings.production and export_needs_request(session, dataset, rows, None):
+                raise Refused(
+                    f"导出{dictionary()[dataset].title} {rows} 条须先请示批准（办法17），请在名册页面导出并请示"
+                )
             with writing(engine) as own:
                 taken = {"unit": unit_code, "by": by, "rows": rows}
                 note(own, "export.run", at=now, actor=by or OPERATOR, kind=dataset, key=out.name, summary=taken)
