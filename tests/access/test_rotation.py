@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from workflow.access import rotation
+from workflow.access import rotation, sealed_files
 from workflow.access.crypto import field_cipher
 from workflow.access.models import KeyRotation
 from workflow.access.rotation import rotate
@@ -76,16 +76,34 @@ def numbers(engine: Engine) -> dict[int, list[str]]:
 
 
 def test_everything_is_sealed_and_indexed_under_the_new_key(town: Engine, now: datetime) -> None:
-    assert change(town, now) == {"key": 2, "rows": 10}
+    assert change(town, now) == {"key": 2, "rows": 10, "files": 0, "damaged": 0}
     assert numbers(town) == {2: [number(n) for n in range(10)]}
     with reading(town) as session:
         digests = set(session.scalars(select(PERSON.c.id_no_hash)))
     assert digests == {field_cipher().digest(number(n)) for n in range(10)}
 
 
+def test_kept_files_go_under_the_new_key_and_keep_their_names(town: Engine, now: datetime) -> None:
+    folder = get_settings().folder("uploads", "evidence")
+    name, _, _ = sealed_files.keep(folder, [b"one", b"two"])
+    broken, _, _ = sealed_files.keep(folder, [b"three"])
+    before = (folder / name).read_bytes()
+    (folder / broken).write_bytes(before[:20] + b"?" + before[21:])
+    told = change(town, now)
+    assert (told["files"], told["damaged"]) == (1, 1)
+    assert (folder / name).read_bytes() != before
+    assert b"".join(sealed_files.pieces(folder / name)) == b"onetwo"
+    only_new = {max(get_settings().field_keys): get_settings().field_keys[max(get_settings().field_keys)]}
+    assert sealed_files._number(folder / name, only_new) == max(only_new), "it opens without the old key"
+    with pytest.raises(sealed_files.Damaged):
+        list(sealed_files.pieces(folder / broken))
+    assert sealed_files.reseal(folder) == (0, [broken])
+    assert sorted(path.name for path in folder.glob("*")) == sorted([name, broken])
+
+
 def test_a_second_change_brings_in_a_third_key(town: Engine, now: datetime) -> None:
     change(town, now)
-    assert change(town, now) == {"key": 3, "rows": 10}
+    assert change(town, now) == {"key": 3, "rows": 10, "files": 0, "damaged": 0}
 
 
 def test_a_change_that_was_killed_is_readable_and_taken_up(
@@ -103,7 +121,7 @@ def test_a_change_that_was_killed_is_readable_and_taken_up(
     assert [found(town, number(n)) for n in range(10)] == [[f"P{n:08d}"] for n in range(10)]
     with pytest.raises(Conflict, match="更换加密密钥"):
         run_check(town, business_date(now), now)
-    assert change(town, now) == {"key": 2, "rows": 6}
+    assert change(town, now) == {"key": 2, "rows": 6, "files": 0, "damaged": 0}
     run_check(town, business_date(now), now)
 
 
@@ -138,7 +156,7 @@ def test_keys_of_the_environment_are_changed_there_first(
     with pytest.raises(BadInput, match="2:新密钥"):
         change(town, now)
     monkeypatch.setenv("SANDENG_DATA_KEY", f"1:{old},2:another secret")
-    assert change(town, now) == {"key": 2, "rows": 10}
+    assert change(town, now) == {"key": 2, "rows": 10, "files": 0, "damaged": 0}
 
 
 def test_the_change_is_audited_and_dated(town: Engine, now: datetime) -> None:

@@ -21,7 +21,8 @@ def rotate(json_: bool) -> None:
 
     with opened() as (settings, engine):
         told = change(engine, settings, by="cli", now=present(), progress=lambda name, done: progress(f"{name} {done}"))
-    says = f"已更换为密钥 {told['key']}，重新加密 {told['rows']} 项；旧密钥须保留，用于打开此前的备份"
+    lost = f"（另有 {told['damaged']} 个已损坏，未能打开）" if told["damaged"] else ""
+    says = f"已更换为密钥 {told['key']}，重新加密 {told['rows']} 项、文件 {told['files']} 个{lost}；旧密钥须保留，用于打开此前的备份"
     say(dict(told), json_, says)
 
 

@@ -1,4 +1,4 @@
-"""Changing the key of encrypted fields: every sealed value anew, every blind index anew, in chunks, while people work.
+"""Changing the key of encrypted fields: every sealed value, blind index and kept file anew, in chunks, while people work.
 
 Reads accept either key meanwhile; only checks wait, since they compare numbers by their digests. A run that was killed is taken up by
 the next. Old keys stay in the ring: backups of before need them.
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 import workflow.registry.tables as registry_tables
 from workflow.access.crypto import FieldCipher, field_cipher
 from workflow.access.models import KeyRotation
+from workflow.access.sealed_files import reseal
 from workflow.audit.notes import note
 from workflow.db import Base, reading, writing
 from workflow.errors import BadInput, Conflict
@@ -24,6 +25,7 @@ from workflow.keys import add_key
 from workflow.settings import Settings, get_settings
 
 SEALED = "SM4-GCM"  # how the comments of such columns end
+UPLOADS = "uploads"  # the folder of kept files
 CHUNK = 500  # rows of a transaction
 PAUSE = 0.005  # seconds between two transactions on SQLite, so that a person gets in between
 
@@ -39,7 +41,7 @@ class Sealed(NamedTuple):
 
 
 def rotate(engine: Engine, settings: Settings, *, by: str, now: datetime, progress: Progress) -> dict[str, int]:
-    """Bring in a new key, or take up a change that was begun; returns {"key", "rows"}.
+    """Bring in a new key, or take up a change that was begun; returns {"key", "rows", "files", "damaged"}, the last two of kept files.
 
     Raises BadInput where the keys come from SANDENG_DATA_KEY and it names no new one.
     """
@@ -55,8 +57,10 @@ def rotate(engine: Engine, settings: Settings, *, by: str, now: datetime, progre
     _begin(engine, key, by, now)
     cipher = field_cipher()
     rows = sum(_reseal(engine, column, cipher, progress) for column in sealed_columns())
+    files, damaged = reseal(settings.folder(UPLOADS))
+    progress(UPLOADS, files)
     rows += _finish(engine, cipher, key, by, now)
-    return {"key": key, "rows": rows}
+    return {"key": key, "rows": rows, "files": files, "damaged": len(damaged)}
 
 
 def refuse_while_rotating(session: Session) -> None:

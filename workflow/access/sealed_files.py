@@ -1,6 +1,7 @@
 """Files that people hand in, as they lie on disk: sealed under the field key, opened only while they are read.
 
-The number of the key stands in the name, so that a file of before a change of keys still opens.
+The number of the key stands in the name, so that a file of before a change of keys still opens; after the change it lies under the
+newest key and keeps its name, under which others know it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from workflow.access.crypto import algorithm_in_use, derived
@@ -48,11 +49,54 @@ def pieces(path: Path) -> Iterator[bytes]:
             file.seek(0)
             yield from iter(lambda: file.read(1024 * 1024), b"")
             return
-        file.seek(0)
-        number = int(path.name.removesuffix(SUFFIX).rpartition("-")[2])
-        if number not in keys:
-            raise Damaged(f"文件用密钥 {number} 加密，当前没有这把密钥")
+    number = _number(path, keys)
+    with path.open("rb") as file:
         yield from sealed_records(file, _key(keys[number]), path.name)
+
+
+def _number(path: Path, keys: Mapping[int, bytes]) -> int:
+    """The key under which a file lies: the newest that opens its beginning. Raises Damaged where none does."""
+    named = int(path.name.removesuffix(SUFFIX).rpartition("-")[2])
+    for number in sorted(keys, reverse=True):
+        if number >= named:
+            with path.open("rb") as file, contextlib.suppress(Damaged):
+                next(sealed_records(file, _key(keys[number]), path.name), None)
+                return number
+    raise Damaged("文件已损坏或被改动" if named in keys else f"文件用密钥 {named} 加密，当前没有这把密钥")
+
+
+def reseal(folder: Path) -> tuple[int, list[str]]:
+    """Put every kept file of a folder under the newest key; returns how many, and the names of those that no longer open.
+
+    Each is replaced whole, so that one who reads meanwhile reads the old or the new, and a run that was killed is taken up by the next.
+    """
+    keys = get_settings().field_keys
+    done, damaged = 0, []
+    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+        try:
+            if _number(path, keys) < max(keys):
+                _replaced(path, keys[max(keys)])
+                done += 1
+        except Damaged:
+            damaged.append(path.name)
+        except FileNotFoundError:  # written into the register meanwhile, and gone
+            continue
+    return done, damaged
+
+
+def _replaced(path: Path, key: bytes) -> None:
+    fresh = path.with_suffix(".new")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            writer = SealedWriter(file, _key(key), path.name, algorithm_in_use())
+            for piece in pieces(path):
+                writer.record(piece)
+            writer.close()
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
