@@ -99,4 +99,4 @@ def _backups(session: Session, engine: Engine, settings: Settings, now: datetime
     if not_here(engine, settings):
         return []
     state = state_of(settings, now)
-    return backup_alarms(session, state.missing, state.last is not None, now)
+    return backup_alarms(session, state.missing, state.last is not None, now, production=settings.production)

@@ -104,11 +104,17 @@ def test_a_missing_backup_is_told_once_any_was_ever_made(both_engines: Engine) -
     assert found(both_engines, backup_alarms, missing, False, MORNING) == ["backup:2026-04-01"], "all were deleted"
 
 
-def test_a_platform_that_never_made_a_backup_is_told_of_after_its_first_day(both_engines: Engine) -> None:
+@pytest.mark.parametrize(
+    ("production", "hours", "told"), [(True, 24, []), (True, 26, ["backup:2026-03-03"]), (False, 26, [])]
+)
+def test_a_production_that_never_made_a_backup_is_told_of_after_its_first_day(
+    both_engines: Engine, production: bool, hours: int, told: list[str]
+) -> None:
     fill(both_engines, 1)
-    missing = ["还没有任何备份"]
-    assert found(both_engines, backup_alarms, missing, False, START + timedelta(hours=24)) == []
-    assert found(both_engines, backup_alarms, missing, False, START + timedelta(hours=26)) == ["backup:2026-03-03"]
+    now = START + timedelta(hours=hours)
+    with reading(both_engines) as session:
+        alarms = backup_alarms(session, ["还没有任何备份"], False, now, production=production)
+    assert [alarm.key for alarm in alarms] == told
 
 
 def look_up(engine: Engine, n: int, moment: datetime, account: str = "reviewer") -> None:

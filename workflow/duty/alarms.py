@@ -90,9 +90,15 @@ def holder_alarms(failed: Sequence[str], lost: Sequence[str], now: datetime) -> 
     return [Alarm("chain", "holder", business_date(now).isoformat(), says, {"holders": len({*failed, *lost})})]
 
 
-def backup_alarms(session: Session, missing: Sequence[str], made: bool, now: datetime) -> list[Alarm]:
-    """What is missing of the backups, once any was ever made or a day has passed in which one should have been. `made`: whether one is there now."""
-    if not missing or not (made or _ever_made(session) or _runs_since(session, now - FIRST_BACKUP)):
+def backup_alarms(
+    session: Session, missing: Sequence[str], made: bool, now: datetime, *, production: bool = False
+) -> list[Alarm]:
+    """What is missing of the backups, once any was ever made; in production also where none was by the end of its first day.
+
+    `made`: whether one is there now.
+    """
+    due = made or _ever_made(session) or (production and _runs_since(session, now - FIRST_BACKUP))
+    if not missing or not due:
         return []
     return [Alarm("backup", "", business_date(now).isoformat(), "；".join(missing), {"missing": len(missing)})]
 
