@@ -26,8 +26,9 @@ FORMS = {"docx": (letter_docx, DOCX), "pdf": (letter_pdf, "application/pdf")}
 def file(case_id: int, form: str) -> Any:
     """The letter as a Word document or as a PDF."""
     letter = letter_of(session(), case_in_scope(session(), actor(), case_id))
+    made = on_paper(letter, form, letter.number)
     note_now("letter.fetch", kind="letter", key=case_id, summary={"how": form})
-    return on_paper(letter, form, letter.number)
+    return made
 
 
 def on_paper(letter: Letter, form: str, name: str) -> Any:

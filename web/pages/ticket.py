@@ -82,7 +82,7 @@ def recheck(ticket_id: int) -> Any:
     if after is not None and not after.present:
         flash("复核通过，问题已整改，亮绿灯。", "done")
     elif failed_in(session(), run.id, ticket.rule_id, ticket.dataset):
-        flash("规则本次未能执行，工单维持原状。系统管理员会收到告警，请稍后再复核。", "refused")
+        flash("规则本次未能执行，工单维持原状，请稍后再复核。", "refused")
     elif after is not None and not after.open and after.resolved_how in ("waived", "voided"):
         flash("问题仍在，但说明已核准或误亮已撤销，不亮灯。", "done")
     else:

@@ -29,9 +29,8 @@ from workflow.registry.places import names_of
 from workflow.registry.tables import TABLES
 
 UNIT = TABLES["unit"].c
-Named = Callable[
-    [Mapping[str, Any], str], str
-]  # form values (units by their names), name of the unit → title of the case
+# Form values (units by their names), name of the unit → title of the case.
+Named = Callable[[Mapping[str, Any], str], str]
 
 _TITLES: dict[str, Named] = {}
 Checked = Callable[[Session, Mapping[str, Any], date], Mapping[str, str]]  # form values, today → field → what is wrong

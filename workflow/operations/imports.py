@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -102,15 +102,10 @@ def work_off(
     A batch is done in the transaction that writes its rows; what follows it is made up for where a worker died in between.
     A file that was written is not kept: it holds whole ID numbers, and the versions hold all else (its hash stays).
     """
-    with reading(engine) as session:
-        batch = batch_of(session, batch_id)
-        session.expunge(batch)
-        rights = _rights(session, batch.by, now)
+    batch = _as_it_stands(engine, batch_id)
     if batch.state != "done":
-        _work_off(engine, folder, batch, rights, dry_run=dry_run, now=now, progress=progress)
-        with reading(engine) as session:
-            batch = batch_of(session, batch_id)
-            session.expunge(batch)
+        _work_off(engine, folder, batch, dry_run=dry_run, now=now, progress=progress)
+        batch = _as_it_stands(engine, batch_id)
     checked: dict[str, Any] = {}
     if batch.state == "done":
         (folder / batch.file_path).unlink(missing_ok=True)
@@ -118,17 +113,25 @@ def work_off(
     return {"message": batch.says, "result": {"batch_id": batch_id, "state": batch.state, "check": checked}}
 
 
+def _as_it_stands(engine: Engine, batch_id: int) -> ImportBatch:
+    with reading(engine) as session:
+        batch = batch_of(session, batch_id)
+        session.expunge(batch)
+        return batch
+
+
 def _work_off(
     engine: Engine,
     folder: Path,
     batch: ImportBatch,
-    rights: Mapping[str, Any],
     *,
     dry_run: bool,
     now: datetime,
     progress: Progress,
 ) -> None:
     """Reads the file, writes it unless `dry_run`, and notes how it ended on the batch."""
+    with reading(engine) as session:
+        rights = _rights(session, batch.by, now)
     try:
         with sealed_files.opened(folder / batch.file_path) as plain:
             report = import_file(

@@ -73,7 +73,7 @@ def import_file(
         source_ref=f"batch:{batch_id}" if batch_id else None, may_write_locked=may_write_locked, units=writable_units,
     )  # fmt: skip
     report = ImportReport(dataset, file_sha256=sha256_of(path), dry_run=dry_run)
-    job = _Import(engine, dictionary()[dataset], origin, report, progress or _silent, written)
+    job = _Import(engine, dictionary()[dataset], origin, report, progress or _silent, written, began)
     try:
         job.read(path, name)
         job.compare() if dry_run else job.write()
@@ -108,10 +108,10 @@ class _Import:
         report: ImportReport,
         progress: Progress,
         written: Written | None,
+        began: float,
     ) -> None:
         self.engine, self.dataset, self.origin, self.report, self.progress = engine, dataset, origin, report, progress
-        self.written = written
-        self.began = time.perf_counter()
+        self.written, self.began = written, began
         self.faults = Faults()
         self.spill: IO[bytes] = tempfile.TemporaryFile(prefix="sandeng-import-")  # noqa: SIM115  (closed by close)
         self.parents: dict[str, Any] = {}  # key → parent, where the data set refers to itself
