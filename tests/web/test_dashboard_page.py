@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -262,6 +263,24 @@ def test_a_file_of_tickets_says_where_it_was_cut(reviewer: Visitor, monkeypatch:
     cut = reviewer.get("/tickets.csv").get_data(as_text=True).splitlines()
     assert cut[-2].strip('"') == f"仅导出前 3 条，共 {len(whole.splitlines()) - 2} 条，请缩小筛选范围后分次导出"
     assert len(cut) == 6
+
+
+def test_what_everybody_shares_does_not_depend_on_who_asked_first(
+    town: Town, sign_in: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflow.insight.remembered._kept", OrderedDict())
+    pages = ("/", "/roster/person")
+    for path in pages:
+        sign_in(f"clerk@{FAR}").get(path)
+    after = [sign_in(f"clerk@{SCHOOL}").get(path).get_data(as_text=True) for path in pages]
+    monkeypatch.setattr("workflow.insight.remembered._kept", OrderedDict())
+    first = [sign_in(f"clerk@{SCHOOL}").get(path).get_data(as_text=True) for path in pages]
+    lamps = [
+        [re.findall(r"lamp-(?:red|yellow|green)|edge-(?:red|yellow)|tile-figure\">[^<]*", page) for page in told]
+        for told in (after, first)
+    ]
+    assert lamps[0] == lamps[1]
+    assert any("red" in mark or "yellow" in mark for mark in lamps[0][0])
 
 
 def test_the_calendar_marks_off_days_make_up_days_and_provisional_years(clerk: Visitor) -> None:

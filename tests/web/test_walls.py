@@ -227,7 +227,7 @@ WHOLE = {
     "workflow/engine/judging.py": 2,  # the same verdicts before the click
     "workflow/engine/inbox.py": 1,  # the clock's lag, a count
     "workflow/registry/records.py": 2,  # keys and identities are one for the city; counters
-    "workflow/insight/remembered.py": 1,  # whether anything happened since a figure was kept
+    "workflow/insight/remembered.py": 2,  # whether anything happened since a figure was kept
     "workflow/insight/editing.py": 1,  # the rules on a record as it would be
     "workflow/access/opening.py": 1,  # whether a holder's record exists
     "workflow/insight/account_lists.py": 3,  # whether the holder left

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from workflow.access.scopes import Actor
 from workflow.engine.models import Case
-from workflow.insight.remembered import Stamp, remembered, stamps
+from workflow.insight.remembered import Stamp, shared, stamps
 from workflow.registry.tables import TABLES
 
 RECTIFICATION = "rectification"
@@ -125,7 +125,7 @@ class View(NamedTuple):
 def view(session: Session, actor: Actor, action: str = "record.read") -> View:
     """The tree in a person's scope; remembered until a unit, a light or a check changes."""
     lights, units = stamps(session)
-    tree = remembered(session, "tree", (*lights, *units), lambda: _tree(session, units))
+    tree = shared(session, "tree", (*lights, *units), lambda: _tree(session, units))
     if any(held.everywhere for held in actor.holding(action)):
         return View(tree, None, (*lights, *units))
     return View(tree, _visible(tree, actor, action), (*lights, *units))
@@ -143,7 +143,7 @@ def _visible(tree: Tree, actor: Actor, action: str) -> Set[int]:
 
 
 def _tree(session: Session, units: Stamp) -> Tree:
-    nodes = remembered(session, "units", units, lambda: _nodes(session))
+    nodes = shared(session, "units", units, lambda: _nodes(session))
     children: dict[int, list[int]] = {}
     for node in nodes.values():
         children.setdefault(node.parent_id or 0, []).append(node.id)

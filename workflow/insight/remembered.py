@@ -40,6 +40,16 @@ def remembered(session: Session, key: Hashable, stamp: Stamp, make: Callable[[],
     return value
 
 
+def shared(session: Session, key: Hashable, stamp: Stamp, make: Callable[[], Value]) -> Value:
+    """As `remembered`, of a figure that serves everybody and is narrowed afterwards: read whole, whoever happens to ask first."""
+
+    def whole() -> Value:
+        with whole_view(session):
+            return make()
+
+    return remembered(session, key, stamp, whole)
+
+
 def stamps(session: Session) -> tuple[Stamp, Stamp]:
     """The stamps of the lights and of the unit tree, in one statement.
 

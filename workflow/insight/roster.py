@@ -17,7 +17,7 @@ from workflow.engine.sets import among
 from workflow.errors import BadInput
 from workflow.insight.columns import LISTED
 from workflow.insight.lamps import View
-from workflow.insight.remembered import remembered
+from workflow.insight.remembered import shared
 from workflow.quality.models import Ticket
 from workflow.registry.dictionary import DataSet, Field, dictionary
 from workflow.registry.tables import TABLES
@@ -166,7 +166,7 @@ def _begins(column: Any, words: str) -> ColumnElement[bool]:
 
 def lit(session: Session, seen: View, wanted: RosterFilter) -> list[int]:
     """The ids of the records with an open ticket of the wanted light (`lit`: of any), of the visible or the chosen units."""
-    found = remembered(session, ("lit", wanted.dataset), seen.lights, lambda: _lit(session, wanted.dataset))
+    found = shared(session, ("lit", wanted.dataset), seen.lights, lambda: _lit(session, wanted.dataset))
     units: Any = seen.visible
     if wanted.unit:
         root = seen.tree.by_code.get(wanted.unit)
